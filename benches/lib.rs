@@ -1,0 +1,1 @@
+//! Timed measurements; nothing here is a test.

@@ -1,0 +1,1 @@
+//! Training of small recurrent networks on a CSV log.

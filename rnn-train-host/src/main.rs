@@ -1,0 +1,2 @@
+//! The `rnn` command.
+fn main() {}
