@@ -1,2 +1,62 @@
-//! Recurrent networks of fixed size.
+//! Recurrent networks of fixed size: forward, back-propagation through time, streaming. No heap, no
+//! operating system, the same bits on a laptop and on a microcontroller.
+//!
+//! From the equations to the stream:
+//!
+//! - [`elman`], [`dense`]: the cell z = W_xh x + W_hh h + b, h = tanh z and the readout
+//!   o = W_hy h + b_y, forward and backward side by side; [`network`] puts them together,
+//!   [`feed_forward`] is the baseline without memory;
+//! - [`activation`], [`loss`]: values and derivatives;
+//! - [`bptt`]: the recurrence unrolled and its gradient; [`optimizer`]: what to do with it;
+//! - [`window`], [`scaling`]: a series made ready for a network;
+//! - [`forecast`], [`stream`]: one sample in, the next one's prediction out;
+//! - [`model_file`]: a trained model as bytes, checked by the compiler when it is embedded;
+//! - [`kernel`]: the narrow seam behind which speed lives; [`check`]: digests by which a chip shows
+//!   that its bits are the laptop's.
+//!
+//! A network with two units, followed by hand:
+//!
+//! ```
+//! use nalgebra::{matrix, vector};
+//! use rnn_core::network::Network;
+//!
+//! let mut network = Network::<f64, 1, 2, 1>::zeros();
+//! network.cell.w_xh = vector![1.0, -0.5];
+//! network.cell.w_hh = matrix![0.5, 0.0; 1.0, 0.0];
+//! network.readout.w = matrix![2.0, 1.0];
+//!
+//! let mut h = [0.0; 2];
+//! // z_1 = W_xh x_1 = (1, -0.5) 0.5
+//! let y_1 = network.step(&[0.5], &mut h);
+//! assert_eq!(h, [0.5f64.tanh(), (-0.25f64).tanh()]);
+//! assert!((y_1[0] - (2.0 * h[0] + h[1])).abs() < 1e-15);
+//!
+//! // z_2 = W_xh x_2 + W_hh h_1 with x_2 = 0: only the memory speaks.
+//! let h_1 = h;
+//! network.step(&[0.0], &mut h);
+//! assert_eq!(h, [(0.5 * h_1[0]).tanh(), h_1[0].tanh()]);
+//! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+
+pub mod activation;
+pub mod bptt;
+pub mod check;
+pub mod dense;
+pub mod elman;
+pub mod feed_forward;
+pub mod forecast;
+pub mod kernel;
+#[cfg(feature = "link")]
+pub mod link;
+pub mod loss;
+pub mod model_file;
+pub mod network;
+pub mod optimizer;
+pub mod parameters;
+pub mod random;
+pub mod scalar;
+pub mod scaling;
+pub mod stream;
+pub mod window;
+
+pub use scalar::Scalar;
