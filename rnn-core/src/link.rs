@@ -22,7 +22,7 @@
 //! ```
 
 use cobs::{CobsEncoder, DecodeResult, DecoderState};
-use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
+use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 
 /// Version of the messages; a receiver refuses all others.
 pub const VERSION: u8 = 1;
@@ -34,8 +34,7 @@ pub const MAX_FRAME: usize = cobs::max_encoding_length(MAX_BODY) + 1;
 /// Longest frame before COBS: header, payload, CRC.
 const MAX_BODY: usize = 4 + 4 * MAX_CHANNELS + 4;
 
-/// Without a table: a frame is short, and 1 KB of flash is worth more than its few microseconds.
-static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// A message and its place in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,10 +181,7 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// [`Error::TooLong`] for more than [`MAX_CHANNELS`] values.
     pub fn encode<'b>(&self, out: &'b mut [u8; MAX_FRAME]) -> Result<&'b [u8], Error> {
-        let mut body = Body {
-            cobs: CobsEncoder::new(out),
-            digest: CRC.digest(),
-        };
+        let mut body = Body { cobs: CobsEncoder::new(out), digest: CRC.digest() };
         let kind = match self.message {
             Message::Hello => kind::HELLO,
             Message::Info(_) => kind::INFO,
@@ -213,13 +209,7 @@ impl<'a> Frame<'a> {
                 body.put(values.0.as_flattened())?;
             }
             Message::Stats(stats) => {
-                let Stats {
-                    steps,
-                    link_errors,
-                    queue_overflows,
-                    stack_bytes,
-                    ram_bytes,
-                } = stats;
+                let Stats { steps, link_errors, queue_overflows, stack_bytes, ram_bytes } = stats;
                 for word in [steps, link_errors, queue_overflows, stack_bytes, ram_bytes] {
                     body.put(&word.to_le_bytes())?;
                 }
@@ -282,19 +272,12 @@ impl<'a> Frame<'a> {
             }),
             unknown => return Err(Error::Kind(unknown)),
         };
-        Ok(Self {
-            sequence: u16::from_le_bytes([*low, *high]),
-            message,
-        })
+        Ok(Self { sequence: u16::from_le_bytes([*low, *high]), message })
     }
 }
 
 fn empty<'a>(payload: &[u8], message: Message<'a>) -> Result<Message<'a>, Error> {
-    if payload.is_empty() {
-        Ok(message)
-    } else {
-        Err(Error::Length)
-    }
+    if payload.is_empty() { Ok(message) } else { Err(Error::Length) }
 }
 
 fn words(payload: &[u8]) -> Result<&[[u8; 4]], Error> {
@@ -307,18 +290,20 @@ fn words(payload: &[u8]) -> Result<&[[u8; 4]], Error> {
 /// A frame in the making: bytes go through the checksum into COBS.
 struct Body<'a> {
     cobs: CobsEncoder<'a>,
-    digest: Digest<'static, u32, NoTable>,
+    digest: Digest<'static, u32>,
 }
 
 impl Body<'_> {
+    // Not inlined: checksum and COBS at a dozen calls would be kilobytes of flash.
+    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.digest.update(bytes);
         self.cobs.push(bytes).map_err(|_| Error::TooLong)
     }
 
     fn finish(mut self) -> Result<usize, Error> {
-        let crc = self.digest.finalize().to_le_bytes();
-        self.cobs.push(&crc).map_err(|_| Error::TooLong)?;
+        let crc = self.digest.clone().finalize().to_le_bytes();
+        self.put(&crc)?;
         Ok(self.cobs.finalize())
     }
 }
@@ -335,11 +320,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder that waits for the start of a frame.
     pub const fn new() -> Self {
-        Self {
-            state: DecoderState::Idle,
-            body: [0; MAX_BODY],
-            length: 0,
-        }
+        Self { state: DecoderState::Idle, body: [0; MAX_BODY], length: 0 }
     }
 
     /// Takes the next byte from the line; returns a frame, or what was wrong with it, at its
@@ -358,12 +339,9 @@ impl Decoder {
                 self.length = self.length.saturating_add(1);
                 None
             }
-            Ok(DecodeResult::DataComplete) => Some(
-                self.body
-                    .get(..self.length)
-                    .ok_or(Error::TooLong)
-                    .and_then(Frame::parse),
-            ),
+            Ok(DecodeResult::DataComplete) => {
+                Some(self.body.get(..self.length).ok_or(Error::TooLong).and_then(Frame::parse))
+            }
             Err(_) => Some(Err(Error::Framing)),
         }
     }

@@ -18,13 +18,7 @@ impl Random {
     }
 }
 
-const INFO: Info = Info {
-    inputs: 2,
-    hidden: 16,
-    outputs: 2,
-    window: 0,
-    model_crc: 0xdead_0000,
-};
+const INFO: Info = Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xdead_0000 };
 const STATS: Stats = Stats {
     steps: 1,
     link_errors: 0,
@@ -79,10 +73,7 @@ fn values_come_back_as_the_same_bits() {
     let sent = [f32::from_bits(0x7fc0_1234), -1.5];
     let raw = sent.map(f32::to_le_bytes);
     let values = Values::new(&raw);
-    assert_eq!(
-        values.to_array::<2>().unwrap().map(f32::to_bits),
-        sent.map(f32::to_bits)
-    );
+    assert_eq!(values.to_array::<2>().unwrap().map(f32::to_bits), sent.map(f32::to_bits));
     assert_eq!(values.to_array::<3>(), None);
     assert!(values.iter().map(f32::to_bits).eq(sent.map(f32::to_bits)));
 }
@@ -90,10 +81,7 @@ fn values_come_back_as_the_same_bits() {
 #[test]
 fn too_many_channels_are_refused() {
     let raw = [[0; 4]; MAX_CHANNELS + 1];
-    let frame = Frame {
-        sequence: 0,
-        message: Message::Sample(Values::new(&raw)),
-    };
+    let frame = Frame { sequence: 0, message: Message::Sample(Values::new(&raw)) };
     assert_eq!(frame.encode(&mut [0; MAX_FRAME]), Err(Error::TooLong));
 }
 
@@ -109,32 +97,22 @@ fn forged(content: &[u8]) -> Vec<u8> {
 #[test]
 fn wrong_content_is_named() {
     for (content, error) in [
-        (
-            &[VERSION + 1, kind::HELLO, 0, 0][..],
-            Error::Version(VERSION + 1),
-        ),
+        (&[VERSION + 1, kind::HELLO, 0, 0][..], Error::Version(VERSION + 1)),
         (&[VERSION, 0x7e, 0, 0], Error::Kind(0x7e)),
         (&[VERSION, kind::HELLO, 0], Error::Length),
         (&[VERSION, kind::HELLO, 0, 0, 1], Error::Length),
         (&[VERSION, kind::SAMPLE, 0, 0, 1, 2, 3], Error::Length),
-        (
-            &[VERSION, kind::INFO, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-            Error::Length,
-        ),
+        (&[VERSION, kind::INFO, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], Error::Length),
         (&[VERSION, kind::STATS, 0, 0, 1, 2, 3, 4], Error::Length),
         (&[VERSION, kind::REFUSED, 0, 0, 9], Error::Length),
         (&[7; MAX_BODY], Error::TooLong),
     ] {
         let mut answers = Vec::new();
-        receive(&mut Decoder::new(), &forged(content), |got| {
-            answers.push(got.map(|_| ()))
-        });
+        receive(&mut Decoder::new(), &forged(content), |got| answers.push(got.map(|_| ())));
         assert_eq!(answers, [Err(error)]);
     }
     let mut answers = Vec::new();
-    receive(&mut Decoder::new(), &[2, 7, 0], |got| {
-        answers.push(got.map(|_| ()))
-    });
+    receive(&mut Decoder::new(), &[2, 7, 0], |got| answers.push(got.map(|_| ())));
     assert_eq!(answers, [Err(Error::Length)]);
 }
 
@@ -147,24 +125,14 @@ fn a_bad_line_gets_no_wrong_frame_accepted_in_a_million() {
     let (mut accepted, mut refused) = (0, 0);
     let mut line_is_clean = true;
     for sequence in 0..1_000_000_u64 {
-        let raw: Vec<[u8; 4]> = (0..random.below(8))
-            .map(|_| (random.next() as u32).to_le_bytes())
-            .collect();
+        let raw: Vec<[u8; 4]> =
+            (0..random.below(8)).map(|_| (random.next() as u32).to_le_bytes()).collect();
         let message = match random.below(4) {
-            0 => Message::Info(Info {
-                model_crc: random.next() as u32,
-                ..INFO
-            }),
-            1 => Message::Stats(Stats {
-                steps: random.next() as u32,
-                ..STATS
-            }),
+            0 => Message::Info(Info { model_crc: random.next() as u32, ..INFO }),
+            1 => Message::Stats(Stats { steps: random.next() as u32, ..STATS }),
             _ => Message::Sample(Values::new(&raw)),
         };
-        let frame = Frame {
-            sequence: sequence as u16,
-            message,
-        };
+        let frame = Frame { sequence: sequence as u16, message };
         let mut buffer = [0; MAX_FRAME];
         let sent = frame.encode(&mut buffer).unwrap();
 
@@ -198,16 +166,9 @@ fn a_bad_line_gets_no_wrong_frame_accepted_in_a_million() {
             assert_eq!(received, copies);
         }
         accepted += received;
-        line_is_clean = if wire.is_empty() {
-            line_is_clean
-        } else {
-            wire.ends_with(&[0])
-        };
+        line_is_clean = if wire.is_empty() { line_is_clean } else { wire.ends_with(&[0]) };
     }
-    assert!(
-        accepted > 500_000 && refused > 100_000,
-        "{accepted} accepted, {refused} refused"
-    );
+    assert!(accepted > 500_000 && refused > 100_000, "{accepted} accepted, {refused} refused");
 }
 
 #[test]

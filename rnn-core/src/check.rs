@@ -1,0 +1,147 @@
+//! Digests of what the kernels compute. The expected values are part of the source: a laptop and
+//! every chip must arrive at the same ones.
+
+use crate::activation::{approx, softmax};
+use crate::bptt::{Bptt, Labels};
+use crate::network::{Head, Network};
+use crate::optimizer::{Adam, clip_norm};
+use crate::parameters::Parameters;
+use crate::random::SplitMix64;
+
+/// A computation, and the digest that its bits must have.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// What is computed.
+    pub name: &'static str,
+    /// Computes it and digests the bits.
+    pub run: fn() -> u32,
+    /// The digest on every machine.
+    pub expected: u32,
+}
+
+/// All checks.
+pub const CHECKS: [Check; 4] = [
+    Check { name: "activations", run: activations, expected: 0x4C2F_CD3D },
+    Check { name: "steps of 1-32-1 and 3-37-3", run: steps, expected: 0xBFEA_6DF8 },
+    Check { name: "gradients of 2-16-2, 20 steps", run: gradients, expected: 0xC917_E5E2 },
+    Check { name: "ten updates by Adam", run: updates, expected: 0x01CB_32F5 },
+];
+
+/// CRC-32 over the bits of every value, NaNs counted as one.
+struct Digest(crc::Digest<'static, u32>);
+
+static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+impl Digest {
+    fn new() -> Self {
+        Digest(CRC.digest())
+    }
+
+    fn add(&mut self, values: &[f32]) {
+        for value in values {
+            let bits = if value.is_nan() { 0x7FC0_0000 } else { value.to_bits() };
+            self.0.update(&bits.to_le_bytes());
+        }
+    }
+
+    fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+fn activations() -> u32 {
+    let mut digest = Digest::new();
+    let mut random = SplitMix64::new(1);
+    for _ in 0..4096 {
+        let any = f32::from_bits(random.next_u64() as u32);
+        let near = (random.uniform() * 20.0 - 10.0) as f32;
+        for x in [any, near] {
+            digest.add(&[approx::tanh_table(x), approx::sigmoid(x, approx::tanh_table)]);
+            digest.add(&[approx::exp(x), approx::ln(x)]);
+        }
+    }
+    let mut p = [0.5, -1.0, 3.0, 88.0, -200.0];
+    softmax(&mut p);
+    digest.add(&p);
+    digest.finish()
+}
+
+fn steps() -> u32 {
+    let mut digest = Digest::new();
+    run::<1, 32>(&mut digest);
+    run::<3, 37>(&mut digest);
+    digest.finish()
+}
+
+fn run<const I: usize, const H: usize>(digest: &mut Digest) {
+    let network = Network::<f32, I, H, I>::random(2);
+    let mut random = SplitMix64::new(3);
+    let mut x = [0.0; I];
+    let mut h = [0.0; H];
+    for _ in 0..200 {
+        random.fill_uniform(2.0, &mut x);
+        digest.add(&network.step(&x, &mut h));
+        digest.add(&h);
+    }
+}
+
+fn gradients() -> u32 {
+    let mut digest = Digest::new();
+    for (head, truncation) in [(Head::Linear, 20), (Head::Linear, 7), (Head::Softmax, 20)] {
+        let mut network = Network::<f32, 2, 16, 2>::random(4);
+        network.head = head;
+        let mut gradient = Network::zeros();
+        let (x, targets) = sequences();
+        let loss = Bptt::<f32, 16, 2, 20>::new().gradient(
+            &network,
+            &x,
+            &[0.0; 16],
+            &targets,
+            Labels::After(4),
+            truncation,
+            &mut gradient,
+        );
+        digest.add(&[loss]);
+        gradient.tensors().for_each(|tensor| digest.add(tensor));
+    }
+    digest.finish()
+}
+
+fn updates() -> u32 {
+    let mut network = Network::<f32, 2, 16, 2>::random(5);
+    let mut gradient = Network::zeros();
+    let mut adam = Adam::new(Network::zeros());
+    let mut bptt = Bptt::<f32, 16, 2, 20>::new();
+    let (x, targets) = sequences();
+    let mut h_0 = [0.0; 16];
+    for _ in 0..10 {
+        bptt.gradient(&network, &x, &h_0, &targets, Labels::Every, 20, &mut gradient);
+        clip_norm(&mut gradient, 0.5);
+        adam.update(&mut network, &gradient, 0.01);
+        h_0 = bptt.last_state().copied().unwrap_or(h_0);
+    }
+    let mut digest = Digest::new();
+    network.tensors().for_each(|tensor| digest.add(tensor));
+    digest.finish()
+}
+
+/// 20 steps of inputs and targets.
+fn sequences() -> ([[f32; 2]; 20], [[f32; 2]; 20]) {
+    let mut random = SplitMix64::new(6);
+    let mut sequence = [[0.0; 2]; 20];
+    let mut targets = [[0.0; 2]; 20];
+    random.fill_uniform(1.0, sequence.as_flattened_mut());
+    random.fill_uniform(1.0, targets.as_flattened_mut());
+    (sequence, targets)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn digests_are_the_expected_ones() {
+        for check in super::CHECKS {
+            let digest = (check.run)();
+            assert_eq!(digest, check.expected, "{}: {digest:#010x}", check.name);
+        }
+    }
+}

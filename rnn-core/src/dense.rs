@@ -1,0 +1,83 @@
+//! Dense layer: o = W h + b.
+
+use nalgebra::{SMatrix, SVector};
+
+use crate::kernel::{Arithmetic, FEW, Product, add_columns};
+use crate::scalar::Scalar;
+
+/// A dense layer of fixed size: W is O x H, b has O values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dense<T, const H: usize, const O: usize> {
+    /// W, O x H.
+    pub w: SMatrix<T, O, H>,
+    /// b, O values.
+    pub b: SVector<T, O>,
+}
+
+impl<T: Scalar, const H: usize, const O: usize> Dense<T, H, O> {
+    /// All zeros.
+    pub fn zeros() -> Self {
+        Dense { w: SMatrix::from_element(T::ZERO), b: SVector::from_element(T::ZERO) }
+    }
+
+    /// A view of the weights.
+    #[inline(always)]
+    pub fn view(&self) -> DenseRef<'_, T> {
+        DenseRef { inputs: H, outputs: O, w: self.w.as_slice(), b: self.b.as_slice() }
+    }
+
+    /// A view of what a gradient is added to.
+    #[inline(always)]
+    pub fn view_mut(&mut self) -> DenseMut<'_, T> {
+        DenseMut { w: self.w.as_mut_slice(), b: self.b.as_mut_slice() }
+    }
+}
+
+/// A dense layer whose tensors lie elsewhere. W is outputs x inputs, column-major.
+#[derive(Clone, Copy, Debug)]
+pub struct DenseRef<'a, T> {
+    /// Columns of W.
+    pub inputs: usize,
+    /// Rows of W.
+    pub outputs: usize,
+    /// W, outputs x inputs.
+    pub w: &'a [T],
+    /// b, outputs values.
+    pub b: &'a [T],
+}
+
+/// The gradients of a dense layer, laid out as in [`DenseRef`].
+#[derive(Debug)]
+pub struct DenseMut<'a, T> {
+    /// dL/dW.
+    pub w: &'a mut [T],
+    /// dL/db.
+    pub b: &'a mut [T],
+}
+
+impl<T: Scalar> DenseRef<'_, T> {
+    /// o = W h + b, a column per sample: h is inputs x n, o is outputs x n.
+    #[inline(always)]
+    pub fn forward<A: Arithmetic<T>>(self, h: &[T], o: &mut [T]) {
+        let product = Product { w: self.w, x: h, inputs: self.inputs };
+        if self.outputs < FEW {
+            A::readout(o, self.outputs, self.b, product);
+        } else {
+            A::affine(o, self.outputs, self.b, product, Product::NONE);
+        }
+    }
+
+    /// From dL/do: dL/dW += sum_n do_n h_n^T, dL/db += sum_n do_n, dL/dh += W^T dL/do.
+    #[inline(always)]
+    pub fn backward<A: Arithmetic<T>>(
+        self,
+        h: &[T],
+        d_o: &[T],
+        gradient: DenseMut<'_, T>,
+        dh: &mut [T],
+    ) {
+        A::outer(gradient.w, d_o, self.outputs, h, self.inputs);
+        add_columns(gradient.b, d_o);
+        A::transpose_multiply(dh, self.w, self.outputs, self.inputs, d_o);
+    }
+}

@@ -1,0 +1,104 @@
+//! The portable kernels, which define the truth, in a form that can't panic: dimensions are run-time
+//! values, so pieces are taken with iterators and `first_chunk`, never by index.
+
+use super::{Arithmetic, Inference, MultiplyAdd, PARTIALS, Product, fold};
+use crate::activation::Activation;
+use crate::scalar::Scalar;
+
+impl<T: Scalar> Arithmetic<T> for Inference {
+    #[inline(never)]
+    fn affine(
+        out: &mut [T],
+        rows: usize,
+        bias: &[T],
+        first: Product<'_, T>,
+        second: Product<'_, T>,
+    ) {
+        let mut x_1 = first.x;
+        let mut x_2 = second.x;
+        for column in out.chunks_exact_mut(rows.max(1)) {
+            let (head, tail) = x_1.split_at_checked(first.inputs).unwrap_or_default();
+            x_1 = tail;
+            let first = Product { x: head, ..first };
+            let (head, tail) = x_2.split_at_checked(second.inputs).unwrap_or_default();
+            x_2 = tail;
+            let second = Product { x: head, ..second };
+            let row = panels::<T, 16>(column, 0, rows, bias, first, second);
+            let row = panels::<T, 4>(column, row, rows, bias, first, second);
+            panels::<T, 1>(column, row, rows, bias, first, second);
+        }
+    }
+
+    #[inline(never)]
+    fn readout(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>) {
+        let columns = product.x.chunks_exact(product.inputs.max(1));
+        for (column, x) in out.chunks_exact_mut(rows.max(1)).zip(columns) {
+            for (row, o) in column.iter_mut().enumerate() {
+                let mut partial = [T::ZERO; PARTIALS];
+                let panels = product.w.chunks(rows.saturating_mul(PARTIALS).max(1));
+                for (w, x) in panels.zip(x.chunks(PARTIALS)) {
+                    let weights = w.get(row..).unwrap_or_default().iter().step_by(rows.max(1));
+                    for ((p, &w), &x) in partial.iter_mut().zip(weights).zip(x) {
+                        *p = Inference::multiply_add(*p, w, x);
+                    }
+                }
+                *o = bias.get(row).copied().unwrap_or(T::ZERO) + fold(partial);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]) {
+        for (column, d) in out.chunks_exact_mut(cols.max(1)).zip(d.chunks_exact(rows.max(1))) {
+            for (o, w) in column.iter_mut().zip(w.chunks_exact(rows.max(1))) {
+                *o = w.iter().zip(d).fold(*o, |acc, (&w, &d)| Inference::multiply_add(acc, w, d));
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn outer(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize) {
+        for (d, x) in d.chunks_exact(rows.max(1)).zip(x.chunks_exact(cols.max(1))) {
+            for (w, &x) in w.chunks_exact_mut(rows.max(1)).zip(x) {
+                for (w, &d) in w.iter_mut().zip(d) {
+                    *w = Inference::multiply_add(*w, d, x);
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn activate(activation: Activation, z: &mut [T]) {
+        activation.apply(z);
+    }
+}
+
+/// Computes the rows of one output column from `row` on, `L` at a time, as long as `L` are left;
+/// returns the first row that is not done.
+#[inline(always)]
+fn panels<T: Scalar, const L: usize>(
+    column: &mut [T],
+    row: usize,
+    rows: usize,
+    bias: &[T],
+    first: Product<'_, T>,
+    second: Product<'_, T>,
+) -> usize {
+    let mut row = row;
+    while let Some(out) = column.get_mut(row..).and_then(|o| o.first_chunk_mut::<L>()) {
+        let start = bias.get(row..).and_then(|b| b.first_chunk::<L>());
+        let mut acc = start.copied().unwrap_or([T::ZERO; L]);
+        for product in [first, second] {
+            let weights = product.w.get(row..).unwrap_or_default().chunks(rows.max(1));
+            for (w, &x) in weights.zip(product.x) {
+                let Some(w) = w.first_chunk::<L>() else { break };
+                for (acc, &w) in acc.iter_mut().zip(w) {
+                    *acc = Inference::multiply_add(*acc, w, x);
+                }
+            }
+        }
+        *out = acc;
+        row += L;
+    }
+    row
+}

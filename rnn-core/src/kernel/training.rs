@@ -1,0 +1,228 @@
+//! The trainer's kernels: blocks of outputs times columns of a batch in registers, written once and
+//! compiled for each instruction set of the host. Every form gives the same bits: a fused
+//! multiply-add has one correct result, and the order is the seam's.
+
+use super::{Arithmetic, MultiplyAdd, PARTIALS, Product, Training, fold};
+use crate::activation::Activation;
+use crate::scalar::Scalar;
+
+/// Outputs per block, one vector register of AVX-512 or two of AVX2.
+const LANES: usize = 16;
+/// Columns of a batch per block.
+const COLUMNS: usize = 4;
+/// Rows of W that [`transpose_multiply`] turns at a time.
+const TURNED: usize = 64;
+
+/// Makes each verb's dispatcher: the body below, compiled for what the machine turns out to have.
+macro_rules! dispatch {
+    ($($verb:ident($($arg:ident: $type:ty),*);)*) => {
+        impl<T: Scalar> Arithmetic<T> for Training {
+            $(fn $verb($($arg: $type),*) {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    if std::is_x86_feature_detected!("avx512f") {
+                        // SAFETY: the processor has what the function was compiled for.
+                        #[allow(unsafe_code)]
+                        return unsafe { avx512::$verb($($arg),*) };
+                    }
+                    if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                        // SAFETY: as above.
+                        #[allow(unsafe_code)]
+                        return unsafe { avx2::$verb($($arg),*) };
+                    }
+                }
+                $verb($($arg),*)
+            })*
+        }
+        #[cfg(target_arch = "x86_64")]
+        mod avx512 {
+            use super::*;
+            $(#[target_feature(enable = "avx512f,avx2,fma")]
+            pub(super) fn $verb<T: Scalar>($($arg: $type),*) {
+                super::$verb($($arg),*)
+            })*
+        }
+        #[cfg(target_arch = "x86_64")]
+        mod avx2 {
+            use super::*;
+            $(#[target_feature(enable = "avx2,fma")]
+            pub(super) fn $verb<T: Scalar>($($arg: $type),*) {
+                super::$verb($($arg),*)
+            })*
+        }
+    };
+}
+
+dispatch! {
+    affine(out: &mut [T], rows: usize, bias: &[T], first: Product<'_, T>, second: Product<'_, T>);
+    readout(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>);
+    transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
+    outer(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize);
+    activate(activation: Activation, z: &mut [T]);
+}
+
+#[inline(always)]
+fn affine<T: Scalar>(
+    out: &mut [T],
+    rows: usize,
+    bias: &[T],
+    first: Product<'_, T>,
+    second: Product<'_, T>,
+) {
+    let batch = out.len() / rows.max(1);
+    for row in (0..rows).step_by(LANES) {
+        let lanes = LANES.min(rows - row);
+        let mut start = [T::ZERO; LANES];
+        if !bias.is_empty() {
+            start[..lanes].copy_from_slice(&bias[row..row + lanes]);
+        }
+        for column in (0..batch).step_by(COLUMNS) {
+            let columns = COLUMNS.min(batch - column);
+            let mut acc = [start; COLUMNS];
+            for product in [first, second] {
+                accumulate(&mut acc, product, rows, row, lanes, column, columns);
+            }
+            for (c, acc) in acc.iter().enumerate().take(columns) {
+                out[(column + c) * rows + row..][..lanes].copy_from_slice(&acc[..lanes]);
+            }
+        }
+    }
+}
+
+/// acc += W[row..row + lanes, :] X[:, column..column + columns], inputs in order.
+#[inline(always)]
+fn accumulate<T: Scalar>(
+    acc: &mut [[T; LANES]; COLUMNS],
+    product: Product<'_, T>,
+    rows: usize,
+    row: usize,
+    lanes: usize,
+    column: usize,
+    columns: usize,
+) {
+    let Product { w, x, inputs } = product;
+    if inputs == 0 {
+        return;
+    }
+    // A missing column repeats the last one and is not stored.
+    let x: [&[T]; COLUMNS] =
+        core::array::from_fn(|c| &x[(column + c.min(columns - 1)) * inputs..][..inputs]);
+    let mut local = *acc;
+    for k in 0..inputs {
+        let w = load(&w[k * rows + row..], lanes);
+        for (acc, x) in local.iter_mut().zip(x) {
+            let x = x[k];
+            for (acc, &w) in acc.iter_mut().zip(&w) {
+                *acc = Training::multiply_add(*acc, w, x);
+            }
+        }
+    }
+    *acc = local;
+}
+
+/// `lanes` values, the rest zeros.
+#[inline(always)]
+fn load<T: Scalar>(from: &[T], lanes: usize) -> [T; LANES] {
+    if lanes == LANES
+        && let Some(whole) = from.first_chunk()
+    {
+        return *whole;
+    }
+    let mut part = [T::ZERO; LANES];
+    part[..lanes].copy_from_slice(&from[..lanes]);
+    part
+}
+
+#[inline(always)]
+fn readout<T: Scalar>(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>) {
+    let Product { w, x, inputs } = product;
+    for (column, x) in out.chunks_exact_mut(rows.max(1)).zip(x.chunks_exact(inputs.max(1))) {
+        for (row, o) in column.iter_mut().enumerate() {
+            let mut partial = [T::ZERO; PARTIALS];
+            for (k, x) in x.chunks(PARTIALS).enumerate() {
+                let w = &w[k * PARTIALS * rows + row..];
+                if let (1, Some(w), Some(x)) = (rows, w.first_chunk(), x.first_chunk()) {
+                    let (w, x): (&[T; PARTIALS], &[T; PARTIALS]) = (w, x);
+                    for i in 0..PARTIALS {
+                        partial[i] = Training::multiply_add(partial[i], w[i], x[i]);
+                    }
+                } else {
+                    for (i, &x) in x.iter().enumerate() {
+                        partial[i] = Training::multiply_add(partial[i], w[i * rows], x);
+                    }
+                }
+            }
+            *o = bias.get(row).copied().unwrap_or(T::ZERO) + fold(partial);
+        }
+    }
+}
+
+/// Turns blocks of W so that the lanes run over the outputs here too. What an output holds between
+/// two blocks is stored unchanged, so the blocks don't show in the result.
+#[inline(always)]
+fn transpose_multiply<T: Scalar>(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]) {
+    let batch = d.len() / rows.max(1);
+    let mut turned = [[T::ZERO; LANES]; TURNED];
+    for col in (0..cols).step_by(LANES) {
+        let lanes = LANES.min(cols - col);
+        for row in (0..rows).step_by(TURNED) {
+            let height = TURNED.min(rows - row);
+            for lane in 0..lanes {
+                let w = &w[(col + lane) * rows + row..][..height];
+                for (turned, &w) in turned.iter_mut().zip(w) {
+                    turned[lane] = w;
+                }
+            }
+            for column in (0..batch).step_by(COLUMNS) {
+                let columns = COLUMNS.min(batch - column);
+                let d: [&[T]; COLUMNS] = core::array::from_fn(|c| {
+                    &d[(column + c.min(columns - 1)) * rows + row..][..height]
+                });
+                let mut acc: [[T; LANES]; COLUMNS] = core::array::from_fn(|c| {
+                    load(&out[(column + c.min(columns - 1)) * cols + col..], lanes)
+                });
+                for (k, w) in turned.iter().enumerate().take(height) {
+                    for (acc, d) in acc.iter_mut().zip(d) {
+                        let d = d[k];
+                        for (acc, &w) in acc.iter_mut().zip(w) {
+                            *acc = Training::multiply_add(*acc, w, d);
+                        }
+                    }
+                }
+                for (c, acc) in acc.iter().enumerate().take(columns) {
+                    out[(column + c) * cols + col..][..lanes].copy_from_slice(&acc[..lanes]);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn outer<T: Scalar>(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize) {
+    for row in (0..rows).step_by(LANES) {
+        let lanes = LANES.min(rows - row);
+        for col in (0..cols).step_by(COLUMNS) {
+            let columns = COLUMNS.min(cols - col);
+            let mut acc: [[T; LANES]; COLUMNS] = core::array::from_fn(|c| {
+                load(&w[(col + c.min(columns - 1)) * rows + row..], lanes)
+            });
+            for (d, x) in d.chunks_exact(rows).zip(x.chunks_exact(cols)) {
+                let d = load(&d[row..], lanes);
+                for (c, acc) in acc.iter_mut().enumerate() {
+                    let x = x[col + c.min(columns - 1)];
+                    for (acc, &d) in acc.iter_mut().zip(&d) {
+                        *acc = Training::multiply_add(*acc, d, x);
+                    }
+                }
+            }
+            for (c, acc) in acc.iter().enumerate().take(columns) {
+                w[(col + c) * rows + row..][..lanes].copy_from_slice(&acc[..lanes]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn activate<T: Scalar>(activation: Activation, z: &mut [T]) {
+    activation.apply_with(z, T::tanh_training);
+}
