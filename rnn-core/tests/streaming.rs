@@ -67,7 +67,8 @@ fn check_steps<T: Real, const I: usize, const H: usize, const O: usize, const N:
 fn many_steps_are_one_call() {
     check_steps::<f32, 1, 32, 1, 500>();
     check_steps::<f32, 3, 37, 3, 120>();
-    check_steps::<f32, 2, 5, 9, 50>();
+    check_steps::<f32, 2, 20, 7, 50>();
+    check_steps::<f32, 2, 20, 8, 50>();
     check_steps::<f32, 1, 1, 1, 1>();
     check_steps::<f64, 1, 32, 1, 500>();
     check_steps::<f64, 3, 17, 8, 30>();
@@ -251,6 +252,18 @@ fn extremes_give_finite_predictions() {
             assert!(predictor.state().iter().all(|h| h.abs() <= 1.0));
         }
     }
+}
+
+/// Beyond 1000 standard deviations an input is held where it is: 20 + 1000 x 2.5 is as far as 1e30.
+#[test]
+fn inputs_are_held_within_their_limit() {
+    let mut model = model(Mode::Raw);
+    // Weak enough that 1000 does not drive tanh to its end.
+    model.network.cell.w_xh *= 1e-3;
+    let first = |level: f32| Predictor::<2, 9, 0>::new(&model).step(&[level, -3.0]);
+    assert_eq!(first(1e30), first(2520.0));
+    assert_eq!(first(-1e30), first(-2480.0));
+    assert_ne!(first(2520.0), first(2500.0));
 }
 
 /// NaN and infinities past the boundary, straight into the cell, are gone from the state at once.
