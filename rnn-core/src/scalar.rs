@@ -114,7 +114,7 @@ impl Scalar for f64 {
         if self.is_nan() { 0.0 } else { libm::tanh(self) }
     }
     fn tanh_training(self) -> Self {
-        self.tanh()
+        Scalar::tanh(self)
     }
     #[cfg(feature = "std")]
     #[inline(always)]

@@ -1,0 +1,29 @@
+//! Self-tests on the target, in the build that ships. Every result is a line of JSON in the log;
+//! the exit code tells whether all held.
+//!
+//! Instructions are only right in QEMU with `-icount shift=10`, as `cargo xtask test` starts it.
+#![no_std]
+#![no_main]
+
+mod conversation;
+mod cost;
+
+use app::embedded::{FILE, MODEL, WINDOW};
+use cortex_m_rt::entry;
+use rnn_core::check::CHECKS;
+
+#[entry]
+fn main() -> ! {
+    let mut failed = 0;
+    let mut report = |name: &str, ok: bool| {
+        defmt::println!("{{\"test\": \"{=str}\", \"ok\": {=bool}}}", name, ok);
+        failed += i32::from(!ok);
+    };
+    for check in CHECKS {
+        report(check.name, (check.run)() == check.expected);
+    }
+    report("the embedded model's samples", MODEL.self_test::<WINDOW>(&FILE) == 0);
+    conversation::run(&mut report);
+    cost::run(&mut report);
+    board::exit(failed.min(1))
+}

@@ -1,0 +1,114 @@
+//! The way to a chip, or to an emulated one: [`qemu`] starts the emulator, [`stream`] talks over
+//! any serial line, [`log`] reads what the firmware logs.
+
+pub mod log;
+pub mod qemu;
+pub mod stream;
+
+use anyhow::{Context, Result};
+use qemu::Qemu;
+use rnn_core::link::{Info, Stats};
+use serde::Serialize;
+use std::path::Path;
+use std::str::FromStr;
+use stream::{Comparison, Session};
+
+/// A device as it is named on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// `qemu:MACHINE`, a machine of `qemu-system-arm` that there is firmware for.
+    Qemu(String),
+}
+
+/// Machines that there is firmware for.
+const MACHINES: [&str; 1] = ["mps2-an386"];
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name.strip_prefix("qemu:") {
+            Some(machine) if MACHINES.contains(&machine) => Ok(Self::Qemu(machine.into())),
+            _ => Err(format!(
+                "unknown device \"{name}\"; there is {}",
+                MACHINES.map(|machine| format!("qemu:{machine}")).join(", ")
+            )),
+        }
+    }
+}
+
+/// What streaming a series through a device has shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The device's predictions beside the host's.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+    /// Frames that either side couldn't read.
+    pub link_errors: u32,
+    /// Received bytes that the device lost.
+    pub queue_overflows: u32,
+    /// The device's deepest stack, bytes.
+    pub stack_bytes: u32,
+    /// The device's static variables, bytes.
+    pub ram_bytes: u32,
+    /// The device's log, a line each.
+    pub log: Vec<String>,
+}
+
+/// Starts `firmware` (an ELF file) on `device`, streams `rows` through it, one sample a step, and
+/// compares each prediction with `predict`'s, bit for bit.
+///
+/// # Errors
+/// When the device doesn't start, carries another model than `expected`, doesn't answer in time,
+/// or ends with a failure. Differing bits are no error: they are in the report.
+pub fn run<'a>(
+    device: &Device,
+    firmware: &Path,
+    expected: Info,
+    rows: impl IntoIterator<Item = &'a [f32]>,
+    predict: impl FnMut(&[f32]) -> Vec<f32>,
+) -> Result<Report> {
+    let Device::Qemu(machine) = device;
+    let mut qemu = Qemu::start(machine, firmware, &[])?;
+    match converse(qemu.serial(), expected, rows, predict) {
+        Ok((comparison, stats, damaged)) => {
+            let end = qemu.wait(stream::ANSWER_WITHIN)?;
+            end.check()?;
+            Ok(Report {
+                comparison,
+                link_errors: stats.link_errors + damaged,
+                queue_overflows: stats.queue_overflows,
+                stack_bytes: stats.stack_bytes,
+                ram_bytes: stats.ram_bytes,
+                log: end.log,
+            })
+        }
+        Err(error) => Err(error).context(qemu.abandon()),
+    }
+}
+
+fn converse<'a>(
+    serial: impl std::io::Read + std::io::Write,
+    expected: Info,
+    rows: impl IntoIterator<Item = &'a [f32]>,
+    predict: impl FnMut(&[f32]) -> Vec<f32>,
+) -> Result<(Comparison, Stats, u32)> {
+    let mut session = Session::open(serial)?;
+    session.expect_model(expected)?;
+    let comparison = session.compare(rows, predict)?;
+    let stats = session.stats()?;
+    let damaged = session.quit()?;
+    Ok((comparison, stats, damaged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Device;
+
+    #[test]
+    fn devices_have_names() {
+        assert_eq!("qemu:mps2-an386".parse(), Ok(Device::Qemu("mps2-an386".into())));
+        let error = "qemu:toaster".parse::<Device>().unwrap_err();
+        assert!(error.contains("toaster") && error.contains("qemu:mps2-an386"), "{error}");
+    }
+}

@@ -1,0 +1,258 @@
+//! A conversation with a device over a serial line: one question, one answer.
+
+use anyhow::{Context, Result, bail, ensure};
+use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Stats, Values};
+use serde::Serialize;
+use std::io::{ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+/// How long an answer may take before the question is asked again.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How often a question is asked in all.
+const TRIES: usize = 3;
+
+/// An open conversation. Reads of the line have to time out now and then (kinds `TimedOut` and
+/// `WouldBlock`), or a device that is silent can't be noticed.
+pub struct Session<L> {
+    line: L,
+    decoder: Decoder,
+    sequence: u16,
+    damaged: u32,
+    answer_within: Duration,
+    info: Info,
+}
+
+/// A device's predictions beside the host's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// Samples streamed, a prediction each.
+    pub steps: usize,
+    /// Bits in which device and host differ, over all predictions.
+    pub differing_bits: u64,
+    /// The first prediction that differs.
+    pub first_difference: Option<Difference>,
+    /// The device's predictions, a row per step.
+    #[serde(skip)]
+    pub predictions: Vec<Vec<f32>>,
+}
+
+/// A prediction that differs between device and host.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// The step, from 0.
+    pub step: usize,
+    /// The channel, from 0.
+    pub channel: usize,
+    /// The host's value.
+    pub host: f32,
+    /// The device's value.
+    pub device: f32,
+}
+
+impl<L: Read + Write> Session<L> {
+    /// Greets the device.
+    ///
+    /// # Errors
+    /// When no device answers that speaks this version of the link.
+    pub fn open(line: L) -> Result<Self> {
+        Self::open_within(line, ANSWER_WITHIN)
+    }
+
+    /// As [`Session::open`], with another time for each answer.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_within(line: L, answer_within: Duration) -> Result<Self> {
+        let mut session = Self {
+            line,
+            decoder: Decoder::new(),
+            sequence: 0,
+            damaged: 0,
+            answer_within,
+            info: Info { inputs: 0, hidden: 0, outputs: 0, window: 0, model_crc: 0 },
+        };
+        session.info = session
+            .ask(Message::Hello, |answer| match answer {
+                Message::Info(info) => Some(info),
+                _ => None,
+            })
+            .context("no answer to the greeting: is this firmware of the rnn tool?")?;
+        Ok(session)
+    }
+
+    /// The model on the device.
+    pub fn info(&self) -> Info {
+        self.info
+    }
+
+    /// # Errors
+    /// When the device carries another model; the error names both.
+    pub fn expect_model(&self, expected: Info) -> Result<()> {
+        let describe = |info: Info| {
+            format!(
+                "{:#010x} ({} inputs, {} hidden units, {} outputs, {})",
+                info.model_crc,
+                info.inputs,
+                info.hidden,
+                info.outputs,
+                match info.window {
+                    0 => "streamed".into(),
+                    window => format!("windows of {window}"),
+                }
+            )
+        };
+        ensure!(
+            self.info == expected,
+            "the device carries model {}, the file is model {}: build the firmware with RNN_MODEL \
+             naming this file",
+            describe(self.info),
+            describe(expected)
+        );
+        Ok(())
+    }
+
+    /// Sends one sample, returns the prediction of the next.
+    ///
+    /// # Errors
+    /// When the device doesn't answer, or refuses the sample.
+    pub fn step(&mut self, sample: &[f32]) -> Result<Vec<f32>> {
+        let raw: Vec<[u8; 4]> = sample.iter().map(|value| value.to_le_bytes()).collect();
+        self.ask(Message::Sample(Values::new(&raw)), |answer| match answer {
+            Message::Prediction(values) => Some(values.iter().collect()),
+            _ => None,
+        })
+    }
+
+    /// Streams `rows`, one sample a step, and compares the device's predictions with `predict`'s.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn compare<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = &'a [f32]>,
+        mut predict: impl FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<Comparison> {
+        let mut all = Comparison {
+            steps: 0,
+            differing_bits: 0,
+            first_difference: None,
+            predictions: Vec::new(),
+        };
+        for (step, row) in rows.into_iter().enumerate() {
+            let ours = predict(row);
+            let theirs = self.step(row).with_context(|| format!("at step {step}"))?;
+            ensure!(
+                ours.len() == theirs.len(),
+                "step {step}: the device predicts {} channels, the host {}",
+                theirs.len(),
+                ours.len()
+            );
+            for (channel, (&host, &device)) in ours.iter().zip(&theirs).enumerate() {
+                let differing = (host.to_bits() ^ device.to_bits()).count_ones();
+                if differing > 0 && all.first_difference.is_none() {
+                    all.first_difference = Some(Difference { step, channel, host, device });
+                }
+                all.differing_bits += u64::from(differing);
+            }
+            all.predictions.push(theirs);
+            all.steps = step + 1;
+        }
+        Ok(all)
+    }
+
+    /// The device's counters.
+    ///
+    /// # Errors
+    /// When the device doesn't answer.
+    pub fn stats(&mut self) -> Result<Stats> {
+        self.ask(Message::StatsRequest, |answer| match answer {
+            Message::Stats(stats) => Some(stats),
+            _ => None,
+        })
+    }
+
+    /// Stops the device; returns how many frames from it were damaged.
+    ///
+    /// # Errors
+    /// When the device doesn't answer.
+    pub fn quit(mut self) -> Result<u32> {
+        self.ask(Message::Quit, |answer| matches!(answer, Message::Quit).then_some(()))?;
+        Ok(self.damaged)
+    }
+
+    /// Asks until there is an answer, at most [`TRIES`] times; `read` takes what it is after.
+    fn ask<T>(
+        &mut self,
+        question: Message<'_>,
+        read: impl Fn(Message<'_>) -> Option<T>,
+    ) -> Result<T> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let question = Frame { sequence: self.sequence, message: question };
+        let mut buffer = [0; MAX_FRAME];
+        let bytes = question.encode(&mut buffer)?;
+        for _ in 0..TRIES {
+            // A zero first: whatever the line has picked up ends there.
+            self.line.write_all(&[0]).and_then(|()| self.line.write_all(bytes)).map_err(gone)?;
+            self.line.flush().map_err(gone)?;
+            if let Some(answer) = self.listen(&read)? {
+                return Ok(answer);
+            }
+        }
+        bail!(
+            "the device didn't answer {TRIES} times within {:?} each ({} damaged frames so far)",
+            self.answer_within,
+            self.damaged
+        )
+    }
+
+    /// Waits for the answer to the last question; `None` when the time is over.
+    fn listen<T>(&mut self, read: &impl Fn(Message<'_>) -> Option<T>) -> Result<Option<T>> {
+        let deadline = Instant::now() + self.answer_within;
+        let mut buffer = [0; MAX_FRAME];
+        while Instant::now() < deadline {
+            let count = match self.line.read(&mut buffer) {
+                Ok(0) => return Err(gone(ErrorKind::UnexpectedEof.into())),
+                Ok(count) => count,
+                Err(error) => match error.kind() {
+                    ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted => {
+                        continue;
+                    }
+                    _ => return Err(gone(error)),
+                },
+            };
+            for &byte in &buffer[..count] {
+                match self.decoder.push(byte) {
+                    // Answers to earlier questions come late; they have been repeated since.
+                    Some(Ok(frame)) if frame.sequence == self.sequence => {
+                        return answer(frame.message, read).map(Some);
+                    }
+                    None | Some(Ok(_)) => {}
+                    Some(Err(error @ rnn_core::link::Error::Version(_))) => {
+                        return Err(error.into());
+                    }
+                    Some(Err(_)) => self.damaged += 1,
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn answer<T>(message: Message<'_>, read: &impl Fn(Message<'_>) -> Option<T>) -> Result<T> {
+    match message {
+        Message::Refused(Refusal::Channels) => {
+            bail!("the device refuses the sample: its model has another number of channels")
+        }
+        Message::Refused(Refusal::NotAQuestion) => bail!("the device doesn't take this message"),
+        other => {
+            read(other).with_context(|| format!("the device answered beside the point: {other:?}"))
+        }
+    }
+}
+
+fn gone(error: std::io::Error) -> anyhow::Error {
+    anyhow::Error::new(error).context("the line to the device is gone")
+}
+
+#[cfg(test)]
+mod tests;

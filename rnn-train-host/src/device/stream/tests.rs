@@ -1,0 +1,152 @@
+use super::*;
+use std::collections::VecDeque;
+
+const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7 };
+
+/// A device whose prediction is the sum of the samples so far, on a line with faults.
+struct Fake {
+    decoder: Decoder,
+    answers: VecDeque<u8>,
+    sum: f32,
+    last: Option<u16>,
+    steps: u32,
+    /// Called with the number of each answer and its bytes, before they go out.
+    fault: fn(usize, &mut Vec<u8>),
+    answered: usize,
+}
+
+impl Fake {
+    fn new(fault: fn(usize, &mut Vec<u8>)) -> Self {
+        Self {
+            decoder: Decoder::new(),
+            answers: VecDeque::new(),
+            sum: 0.0,
+            last: None,
+            steps: 0,
+            fault,
+            answered: 0,
+        }
+    }
+}
+
+impl Write for Fake {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for &byte in bytes {
+            let Some(Ok(frame)) = self.decoder.push(byte) else { continue };
+            let raw;
+            let message = match frame.message {
+                Message::Hello => Message::Info(INFO),
+                Message::Sample(values) => match values.to_array::<1>() {
+                    Some([sample]) => {
+                        if self.last != Some(frame.sequence) {
+                            self.last = Some(frame.sequence);
+                            self.sum += sample;
+                            self.steps += 1;
+                        }
+                        raw = [self.sum.to_le_bytes()];
+                        Message::Prediction(Values::new(&raw))
+                    }
+                    None => Message::Refused(Refusal::Channels),
+                },
+                Message::StatsRequest => {
+                    Message::Stats(Stats { steps: self.steps, ..Stats::default() })
+                }
+                _ => Message::Quit,
+            };
+            let mut buffer = [0; MAX_FRAME];
+            let answer = Frame { sequence: frame.sequence, message };
+            let mut wire = answer.encode(&mut buffer).unwrap().to_vec();
+            (self.fault)(self.answered, &mut wire);
+            self.answered += 1;
+            self.answers.extend(wire);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Fake {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.answers.is_empty() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.answers.read(buffer)
+    }
+}
+
+fn open(fault: fn(usize, &mut Vec<u8>)) -> Session<Fake> {
+    Session::open_within(Fake::new(fault), Duration::from_millis(2)).unwrap()
+}
+
+/// Streams 300 samples; the host's sums must be the device's: each sample counted exactly once.
+fn stream(fault: fn(usize, &mut Vec<u8>)) -> (Comparison, Stats, u32) {
+    let mut session = open(fault);
+    session.expect_model(INFO).unwrap();
+    let rows: Vec<[f32; 1]> = (0..300).map(|i| [i as f32 * 0.1]).collect();
+    let mut sum = 0.0;
+    let comparison = session
+        .compare(rows.iter().map(<[f32; 1]>::as_slice), |row| {
+            sum += row[0];
+            vec![sum]
+        })
+        .unwrap();
+    let stats = session.stats().unwrap();
+    (comparison, stats, session.quit().unwrap())
+}
+
+#[test]
+fn a_clean_line() {
+    let (comparison, stats, damaged) = stream(|_, _| {});
+    assert_eq!((comparison.steps, comparison.differing_bits, damaged), (300, 0, 0));
+    assert_eq!(stats.steps, 300);
+    assert_eq!(comparison.predictions.len(), 300);
+}
+
+#[test]
+fn lost_damaged_and_doubled_answers_cost_no_sample() {
+    let (comparison, stats, damaged) = stream(|n, wire| match n % 7 {
+        3 => wire.clear(),
+        4 => wire[2] ^= 0x10,
+        5 => wire.extend(wire.clone()),
+        _ => {}
+    });
+    assert_eq!((comparison.steps, comparison.differing_bits), (300, 0));
+    assert_eq!(stats.steps, 300);
+    assert!(damaged > 0);
+}
+
+#[test]
+fn a_difference_is_found_and_counted() {
+    let mut session = open(|_, _| {});
+    let rows = [[1.0_f32], [2.0]];
+    let ours = [1.0, f32::from_bits(3.0_f32.to_bits() ^ 0b101)];
+    let mut next = ours.iter();
+    let comparison = session
+        .compare(rows.iter().map(<[f32; 1]>::as_slice), |_| {
+            next.next().copied().into_iter().collect()
+        })
+        .unwrap();
+    assert_eq!(comparison.differing_bits, 2);
+    let expected = Difference { step: 1, channel: 0, host: ours[1], device: 3.0 };
+    assert_eq!(comparison.first_difference, Some(expected));
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let silent = Session::open_within(Fake::new(|_, wire| wire.clear()), Duration::from_millis(2));
+    let error = format!("{:#}", silent.err().unwrap());
+    assert!(error.contains("no answer to the greeting") && error.contains("3 times"), "{error}");
+
+    let mut session = open(|_, _| {});
+    let error = session.expect_model(Info { model_crc: 8, ..INFO }).unwrap_err().to_string();
+    assert!(error.contains("0x00000007") && error.contains("RNN_MODEL"), "{error}");
+
+    let error = session.step(&[1.0, 2.0]).unwrap_err().to_string();
+    assert!(error.contains("number of channels"), "{error}");
+
+    let error = session.step(&[0.0; 33]).unwrap_err().to_string();
+    assert!(error.contains("32 channels"), "{error}");
+}

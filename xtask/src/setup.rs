@@ -1,0 +1,111 @@
+//! What the other commands need on this machine; fetched when it is missing, quiet when it's there.
+
+use crate::command::{output, root, run, succeeds};
+use anyhow::{Context, Result, bail};
+use rnn_train_host::device::qemu;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The target of the emulated Cortex-M4F.
+const TARGET: &str = "thumbv7em-none-eabihf";
+
+/// The compiler's target, the disassembler and the emulator.
+pub(crate) fn run_all() -> Result<()> {
+    target()?;
+    objdump_or_install()?;
+    emulator()
+}
+
+/// Formatter and linter, for the tests.
+pub(crate) fn checkers() -> Result<()> {
+    for (tool, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
+        if !succeeds(Command::new(tool).arg("--version").current_dir(root())) {
+            rustup(&["component", "add", component])?;
+        }
+    }
+    Ok(())
+}
+
+fn target() -> Result<()> {
+    let libraries = || -> Result<PathBuf> {
+        Ok(rustc(&["--print", "target-libdir", "--target", TARGET])?.into())
+    };
+    if !libraries()?.exists() {
+        rustup(&["target", "add", TARGET])?;
+        if !libraries()?.exists() {
+            bail!("the compiler still has no target {TARGET}");
+        }
+    }
+    Ok(())
+}
+
+fn objdump_or_install() -> Result<()> {
+    if objdump().is_err() {
+        rustup(&["component", "add", "llvm-tools"])?;
+        objdump()?;
+    }
+    Ok(())
+}
+
+/// LLVM's disassembler: the toolchain's own, or one on the path.
+pub(crate) fn objdump() -> Result<PathBuf> {
+    let verbose = rustc(&["--version", "--verbose"])?;
+    let host = verbose.lines().find_map(|line| line.strip_prefix("host: "));
+    let own = Path::new(&rustc(&["--print", "sysroot"])?)
+        .join("lib/rustlib")
+        .join(host.context("rustc names no host")?)
+        .join("bin/llvm-objdump");
+    if own.exists() {
+        return Ok(own);
+    }
+    let on_path = PathBuf::from("llvm-objdump");
+    if succeeds(Command::new(&on_path).arg("--version")) {
+        return Ok(on_path);
+    }
+    bail!("llvm-objdump is not there: `rustup component add llvm-tools`")
+}
+
+fn emulator() -> Result<()> {
+    let there = || succeeds(Command::new(qemu::PROGRAM).arg("--version"));
+    if there() {
+        return Ok(());
+    }
+    if succeeds(Command::new("apt-get").arg("--version")) {
+        println!("installing {} (apt-get)", qemu::PROGRAM);
+        let root = output(Command::new("id").arg("-u"))?.trim() == "0";
+        let apt = |arguments: &[&str]| {
+            let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+            if !root {
+                command.args(["--non-interactive", "apt-get"]);
+            }
+            run(command.args(["--quiet", "--yes"]).args(arguments))
+        };
+        // What failed is told below, with what to do.
+        let installed = apt(&["update"])
+            .and_then(|()| apt(&["install", "--no-install-recommends", qemu::PROGRAM]));
+        if let Err(error) = installed {
+            eprintln!("{error:#}");
+        }
+    }
+    if !there() {
+        bail!("{} is not there and couldn't be installed; {}", qemu::PROGRAM, qemu::INSTALL);
+    }
+    Ok(())
+}
+
+fn rustc(arguments: &[&str]) -> Result<String> {
+    // From the workspace's folder, where the toolchain is named.
+    let text = output(Command::new("rustc").args(arguments).current_dir(root()))?;
+    Ok(text.trim().to_owned())
+}
+
+fn rustup(arguments: &[&str]) -> Result<()> {
+    println!("rustup {}", arguments.join(" "));
+    run(Command::new("rustup").args(arguments).current_dir(root())).with_context(|| {
+        format!(
+            "without it the firmware can't be built or checked; where there is no rustup, get what \
+             `rustup {}` would bring from where the compiler came from",
+            arguments.join(" ")
+        )
+    })
+}
