@@ -1,6 +1,7 @@
 //! Files appear completely or not at all.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::bail;
 use rnn_train_host::atomic::write_atomically;
@@ -34,7 +35,7 @@ fn a_failure_leaves_the_old_file_and_nothing_else() {
 #[test]
 fn places_that_cant_be_written_to() {
     let folder = tempfile::tempdir().unwrap();
-    let error = |path| format!("{:#}", write_atomically(path, |_| Ok(())).unwrap_err());
+    let error = |path: &Path| format!("{:#}", write_atomically(path, |_| Ok(())).unwrap_err());
     let absent = error(&folder.path().join("absent").join("out.csv"));
     assert!(absent.contains("there is no folder") && absent.contains("create it"), "{absent}");
     assert!(error(folder.path()).contains("is a folder; give a file name"));
@@ -45,7 +46,7 @@ fn places_that_cant_be_written_to() {
 #[test]
 fn a_folder_that_takes_no_files() {
     // Even an administrator can't create a file here.
-    let path = std::path::Path::new("/proc/self/out.csv");
+    let path = Path::new("/proc/self/out.csv");
     let error = format!("{:#}", write_atomically(path, |_| Ok(())).unwrap_err());
     assert!(
         error.contains("/proc/self/out.csv can't be written; check the permissions"),
