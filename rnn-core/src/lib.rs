@@ -37,7 +37,7 @@
 //! network.step(&[0.0], &mut h);
 //! assert!(close(h[0], (0.5 * h_1[0]).tanh()) && close(h[1], h_1[0].tanh()));
 //! ```
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 pub mod activation;
 pub mod bptt;
@@ -60,4 +60,5 @@ pub mod scaling;
 pub mod stream;
 pub mod window;
 
+pub use nalgebra;
 pub use scalar::Scalar;

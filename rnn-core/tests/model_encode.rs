@@ -2,9 +2,10 @@
 //!
 //! golden/tiny.rnn holds 2 channels and 3 hidden units; `UPDATE_GOLDEN=1 cargo test` writes it anew.
 
+use rnn_core::activation::Activation;
 use rnn_core::forecast::Forecaster;
-use rnn_core::model_file::{Contents, Error, Header, ModelFile, NAME, encode};
-use rnn_core::network::Network;
+use rnn_core::model_file::{Contents, Error, Header, LIMIT, ModelFile, NAME, encode};
+use rnn_core::network::{Head, Network};
 use rnn_core::parameters::Parameters;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::stream::Predictor;
@@ -35,28 +36,28 @@ fn model() -> Forecaster<2, 3> {
     Forecaster { network: Network::random(21), channels, mode: Mode::Difference }
 }
 
-/// `model` as a file with these names; its length, and what the encoder says.
-fn encoded(header: Header, names: &[&str], room: usize) -> (Vec<u8>, Result<usize, Error>) {
+/// The model as `encode` writes it into so many bytes of 0xAA, with something changed before; and
+/// what `encode` says.
+fn encoded(room: usize, change: impl FnOnce(&mut Contents<'_>)) -> (Vec<u8>, Result<usize, Error>) {
     let model = model();
     let mut predictor = Predictor::<2, 3, 0>::new(&model);
     let predictions = SAMPLES.map(|sample| predictor.step(&sample));
-    let parameters: Vec<f32> = model.network.tensors().flatten().copied().collect();
-    let mut out = vec![0xAA; room];
-    let contents = Contents {
-        header,
+    let mut contents = Contents {
+        header: HEADER,
         model: model.view(),
-        parameters: &parameters,
-        names,
+        names: &NAMES,
         samples: SAMPLES.as_flattened(),
         predictions: predictions.as_flattened(),
     };
+    change(&mut contents);
+    let mut out = vec![0xAA; room];
     let length = encode(&contents, &mut out);
     (out, length)
 }
 
 #[test]
 fn the_golden_file_is_what_encode_writes() {
-    let (bytes, length) = encoded(HEADER, &NAMES, LENGTH);
+    let (bytes, length) = encoded(LENGTH, |_| {});
     assert_eq!(length, Ok(LENGTH));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tiny.rnn");
@@ -79,20 +80,72 @@ fn what_is_written_comes_back() {
 }
 
 #[test]
-fn encode_says_what_does_not_fit() {
-    assert_eq!(encoded(HEADER, &NAMES, LENGTH - 1).1, Err(Error::Room { needed: LENGTH }));
-    let field = |offset| Err(Error::Field { offset });
-    assert_eq!(encoded(HEADER, &NAMES[..1], 1000).1, field(16));
-    assert_eq!(encoded(Header { self_tests: 2, ..HEADER }, &NAMES, 1000).1, field(16));
-    assert_eq!(encoded(Header { target: 2, ..HEADER }, &NAMES, 1000).1, field(32));
-    let longest = "n".repeat(NAME);
-    let too_long = "n".repeat(NAME + 1);
-    assert_eq!(encoded(HEADER, &["a", &too_long], 1000).1, field(64 + 80));
-    assert_eq!(encoded(HEADER, &["a\0b", "c"], 1000).1, field(64));
-
-    let (bytes, length) = encoded(HEADER, &["", &longest], LENGTH + 50);
+fn nothing_is_written_beyond_the_length() {
+    let (bytes, length) = encoded(LENGTH + 50, |_| {});
     assert_eq!(length, Ok(LENGTH));
-    let file = ModelFile::parse(&bytes[..LENGTH]).expect("just written");
-    assert_eq!([file.name(0), file.name(1)], ["", &longest]);
-    assert!(bytes[LENGTH..].iter().all(|b| *b == 0xAA), "written beyond the file's length");
+    assert!(bytes[LENGTH..].iter().all(|b| *b == 0xAA));
+    assert_eq!(encoded(LENGTH - 1, |_| {}).1, Err(Error::Room { needed: LENGTH }));
+}
+
+#[test]
+fn a_file_without_self_tests_and_with_the_longest_name_comes_back() {
+    let model = model();
+    let longest = "n".repeat(NAME);
+    let header = Header { self_tests: 0, ..HEADER };
+    let names = ["", &longest];
+    let contents =
+        Contents { header, model: model.view(), names: &names, samples: &[], predictions: &[] };
+    let mut bytes = [0; LENGTH - 3 * 2 * 8];
+    assert_eq!(encode(&contents, &mut bytes), Ok(bytes.len()));
+    let file = ModelFile::parse(&bytes).expect("just written");
+    assert_eq!([file.name(0), file.name(1)], names);
+}
+
+/// The offset of the field that `encode` names.
+#[track_caller]
+fn refused(offset: usize, change: impl FnOnce(&mut Contents<'_>)) {
+    assert_eq!(encoded(2 * LENGTH, change).1, Err(Error::Field { offset }));
+}
+
+#[test]
+fn a_model_that_the_format_has_no_place_for_is_refused() {
+    refused(10, |c| c.model.network.head = Head::Softmax);
+    refused(11, |c| c.model.network.cell.activation = Activation::Relu);
+    // No bias.
+    refused(64 + 2 * 80 + 4 * (3 * 2 + 3 * 3), |c| c.model.network.cell.b = &[]);
+    refused(64 + 80, |c| {
+        c.names =
+            &["a", "more than sixty-four bytes, in which a channel's name has its place here"];
+    });
+    refused(64, |c| c.names = &["a\0b", "c"]);
+    let number = encoded(LENGTH, |c| c.samples = &[1.0, 2.0, 3.0, f32::NAN, 5.0, 6.0]).1;
+    assert_eq!(number, Err(Error::Number { offset: LENGTH - 4 - 2 * 24 + 4 * 3 }));
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    refused(14, |c| c.header.mode = Mode::Raw);
+    refused(14, |c| c.model.mode = Mode::Residual);
+    refused(16, |c| c.header.inputs = 3);
+    refused(16, |c| c.names = &NAMES[..1]);
+    refused(16, |c| c.model.channels = &c.model.channels[..1]);
+    refused(20, |c| c.header.hidden = 4);
+    refused(20, |c| c.model.network.readout.inputs = 2);
+    refused(24, |c| c.model.network.readout.outputs = 1);
+    refused(32, |c| c.header.target = 2);
+    refused(36, |c| c.header.self_tests = 2);
+    refused(36, |c| c.predictions = &c.predictions[..4]);
+    refused(64 + 2 * 80, |c| c.model.network.cell.w_xh = &c.model.network.cell.w_xh[..5]);
+}
+
+#[test]
+fn sizes_beyond_the_limit_are_refused_before_they_are_multiplied() {
+    for beyond in [LIMIT + 1, usize::MAX] {
+        refused(16, |c| c.header.inputs = beyond);
+        refused(20, |c| c.header.hidden = beyond);
+        refused(28, |c| c.header.window = beyond);
+        refused(36, |c| c.header.self_tests = beyond);
+    }
+    refused(16, |c| c.header.inputs = 0);
+    refused(20, |c| c.header.hidden = 0);
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rnn_core::forecast::{Cursor, ForecasterRef, Memory};
+use rnn_core::link::Info;
 use rnn_core::model_file::{self, Contents, Header, ModelFile};
 use rnn_core::network::NetworkRef;
 use rnn_core::scaling::Channel;
@@ -52,11 +53,7 @@ impl Model {
 
     /// The bytes of the model file.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut predictor = self.predictor();
-        let mut predictions = Vec::with_capacity(self.samples.len());
-        for sample in self.samples.chunks_exact(self.header.inputs) {
-            predictions.extend_from_slice(predictor.step(sample));
-        }
+        let predictions = self.predictions();
         for name in &self.names {
             if name.len() > model_file::NAME {
                 bail!(
@@ -70,7 +67,6 @@ impl Model {
         let contents = Contents {
             header: self.header,
             model: self.view(),
-            parameters: &self.parameters,
             names: &names,
             samples: &self.samples,
             predictions: &predictions,
@@ -79,10 +75,33 @@ impl Model {
         Ok(bytes)
     }
 
+    /// What the self-test samples give, row after row, from h = 0.
+    pub fn predictions(&self) -> Vec<f32> {
+        let mut predictor = self.predictor();
+        let samples = self.samples.chunks_exact(self.header.inputs);
+        samples.flat_map(|sample| predictor.step(sample).to_vec()).collect()
+    }
+
     /// Writes the model file, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
         let bytes = self.to_bytes()?;
         write_atomically(path, |file| Ok(file.write_all(&bytes)?))
+    }
+
+    /// What a device that carries this model says of itself.
+    pub fn info(&self) -> Result<Info> {
+        let bytes = self.to_bytes()?;
+        let crc = ModelFile::parse(&bytes)?.crc();
+        // The file's sizes are at most 4096.
+        let size = |size: usize| size as u16;
+        let Header { inputs, hidden, window, .. } = self.header;
+        Ok(Info {
+            inputs: size(inputs),
+            hidden: size(hidden),
+            outputs: size(inputs),
+            window: size(window),
+            model_crc: crc,
+        })
     }
 
     /// A view that the core's functions take.
@@ -108,14 +127,6 @@ impl Model {
             cursor: Cursor::default(),
             prediction: vec![f32::NAN; inputs],
         }
-    }
-
-    /// Finds this model's columns in another order of channels; an error names what is missing.
-    pub fn check_channels(&self, channels: &[String]) -> Result<()> {
-        if channels == self.names {
-            return Ok(());
-        }
-        bail!("the model reads the columns {:?}, the data has {channels:?}", self.names)
     }
 }
 

@@ -1,6 +1,4 @@
-extern crate std;
 use super::*;
-use std::vec::Vec;
 
 /// SplitMix64.
 struct Random(u64);
@@ -89,7 +87,7 @@ fn too_many_channels_are_refused() {
 fn forged(content: &[u8]) -> Vec<u8> {
     let mut body = content.to_vec();
     body.extend(CRC.checksum(content).to_le_bytes());
-    let mut wire = std::vec![0; cobs::max_encoding_length(body.len()) + 1];
+    let mut wire = vec![0; cobs::max_encoding_length(body.len()) + 1];
     cobs::try_encode(&body, &mut wire).unwrap();
     wire
 }
