@@ -3,8 +3,27 @@
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+
+/// Whether a file could be written to `path`, before the work that is to end there: the checks of
+/// [`write_atomically`] on the path.
+///
+/// # Errors
+/// If `path` is a folder, or its folder doesn't exist or takes no files.
+pub fn check_writable(path: &Path) -> Result<()> {
+    temporary_beside(path).map(drop)
+}
+
+/// Held while a file is being written.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Does something when no file is half-written: for the end of the process.
+pub fn between_writes<T>(run: impl FnOnce() -> T) -> T {
+    let _nobody_writes = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    run()
+}
 
 /// Writes a file through `write`: first a temporary file in the same folder, which takes the
 /// place of `path` once all is on the disk. If anything fails, what was at `path` before is
@@ -17,6 +36,27 @@ pub fn write_atomically(
     write: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<()> {
     let shown = path.display();
+    let advice = || advice(path);
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = temporary_beside(path)?;
+    let mut buffered = BufWriter::new(file);
+    write(&mut buffered).with_context(|| format!("{shown} was not written"))?;
+    let file = buffered.into_inner().map_err(|e| e.into_error()).with_context(advice)?;
+    file.as_file().sync_all().with_context(advice)?;
+    file.persist(path).with_context(advice)?;
+    Ok(())
+}
+
+fn advice(path: &Path) -> String {
+    format!(
+        "{} can't be written; check the permissions of its folder and the space on the disk",
+        path.display()
+    )
+}
+
+/// A new file in the folder of `path`.
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
+    let shown = path.display();
     anyhow::ensure!(!path.is_dir(), "{shown} is a folder; give a file name as the output");
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -27,25 +67,10 @@ pub fn write_atomically(
         "{shown} can't be written: there is no folder {}; create it first",
         folder.display()
     );
-    let advice = || {
-        format!(
-            "{shown} can't be written; check the permissions of its folder and the space on the disk"
-        )
-    };
-    let file = temporary_in(folder).with_context(advice)?;
-    let mut buffered = BufWriter::new(file);
-    write(&mut buffered).with_context(|| format!("{shown} was not written"))?;
-    let file = buffered.into_inner().map_err(|e| e.into_error()).with_context(advice)?;
-    file.as_file().sync_all().with_context(advice)?;
-    file.persist(path).with_context(advice)?;
-    Ok(())
-}
-
-fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".rnn-").suffix(".tmp");
     // Readable as any other output, less the umask, not only by the owner.
     #[cfg(unix)]
     builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).with_context(|| advice(path))
 }

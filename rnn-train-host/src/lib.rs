@@ -1,8 +1,15 @@
-//! Training of small recurrent networks on a CSV log.
+//! Training of small recurrent networks on a CSV log: the library behind the `rnn` command.
+//!
+//! A log becomes a [`data::Table`]; [`train::train`] makes [`model::Model`]s of it; [`eval`] says
+//! how they do beside the [`baseline`]s, [`report`] shows it, and [`device`] runs them on a chip.
 
 pub mod atomic;
 pub mod baseline;
 pub mod data;
-pub mod metrics;
-
 pub mod device;
+pub mod eval;
+pub mod export;
+pub mod metrics;
+pub mod model;
+pub mod report;
+pub mod train;

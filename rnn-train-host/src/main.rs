@@ -1,2 +1,50 @@
-//! The `rnn` command.
-fn main() {}
+//! The `rnn` command: arguments only; what is done stands in `command/` and in the library.
+
+mod command;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use command::{Output, eval, export, forecast, inspect, stream, train};
+
+/// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
+#[derive(Debug, Parser)]
+#[command(name = "rnn", version, arg_required_else_help = true)]
+enum Command {
+    Train(train::Arguments),
+    Eval(eval::Arguments),
+    Forecast(forecast::Arguments),
+    Inspect(inspect::Arguments),
+    Export(export::Arguments),
+    Stream(stream::Arguments),
+}
+
+fn main() -> ExitCode {
+    // A file that is being written is finished first, so that none is left half-written.
+    let handler = ctrlc::set_handler(|| rnn_train_host::atomic::between_writes(|| std::process::exit(130)));
+    if let Err(error) = handler {
+        eprintln!("warning: Ctrl-C won't be handled ({error})");
+    }
+    let result = match Command::parse() {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Forecast(arguments) => forecast::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Stream(arguments) => stream::run(&arguments),
+    };
+    let output = result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Output { text: String::new(), code: 1 }
+    });
+    match std::io::stdout().lock().write_all(output.text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: the output can't be written: {error}");
+            ExitCode::FAILURE
+        }
+        // Whoever reads may stop reading: `rnn forecast ... | head`.
+        _ => ExitCode::from(output.code),
+    }
+}

@@ -1,0 +1,88 @@
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use rnn_train_host::data::{Part, Split};
+use rnn_train_host::device::{self, Device};
+use rnn_train_host::metrics::Errors;
+use rnn_train_host::report::figure;
+use serde_json::json;
+
+use super::{Output, read_for};
+
+/// Stream a log through a device that carries the model, and compare every bit with this machine's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Model file.
+    model: PathBuf,
+    /// CSV file with the model's columns.
+    data: PathBuf,
+    /// The device: qemu:mps2-an386.
+    #[arg(long)]
+    device: Device,
+    /// Firmware to start on it (an ELF file built with this model).
+    #[arg(long, value_name = "ELF")]
+    firmware: PathBuf,
+    /// Samples of the test part to stream at least; it is repeated, the state carried on, until
+    /// there are so many.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    steps: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
+    let (model, table) = read_for(&arguments.model, &arguments.data)?;
+    let rows = table.rows();
+    let test = Split::of(rows.len()).part(Part::Test);
+    ensure!(!test.is_empty() && test.start > 0, "{} rows leave no test part", rows.len());
+    let rounds = arguments.steps.div_ceil(test.len()).max(1);
+    // What precedes the test part warms the state up.
+    let stream = (0..test.start).chain((0..rounds).flat_map(|_| test.clone()));
+    let mut predictor = model.predictor();
+    let report = device::run(
+        &arguments.device,
+        &arguments.firmware,
+        model.info()?,
+        stream.map(|t| rows.row(t)),
+        |sample| predictor.step(sample).to_vec(),
+    )?;
+    // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
+    let target = model.header.target;
+    let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);
+    let errors: Errors = test.clone().map(|t| (rows.get(t, target), predicted(t))).collect();
+
+    let code = u8::from(report.comparison.differing_bits > 0);
+    if arguments.json {
+        let mut json = json!(report);
+        json["warm_up"] = json!(test.start);
+        json["test_samples"] = json!(rounds * test.len());
+        json["rmse"] = json!(errors.rmse());
+        return Ok(Output { code, ..json.into() });
+    }
+    let steps = report.comparison.steps;
+    let mut text = format!(
+        "{steps} samples streamed: {} to warm up, then the {} of the test part{}\n\
+         bits that differ between device and host: {}\n",
+        test.start,
+        test.len(),
+        if rounds > 1 { format!(", {rounds} times") } else { String::new() },
+        report.comparison.differing_bits
+    );
+    if let Some(first) = &report.comparison.first_difference {
+        text += &format!("first difference: {first:?}\n");
+    }
+    text += &format!(
+        "error of the device's predictions on the test part (RMSE): {}\n\
+         link errors {}, lost bytes {}; stack {} bytes, static RAM {} bytes\n",
+        errors.rmse().map_or("-".into(), figure),
+        report.link_errors,
+        report.queue_overflows,
+        report.stack_bytes,
+        report.ram_bytes
+    );
+    for line in &report.log {
+        text += &format!("device: {line}\n");
+    }
+    Ok(Output { text, code })
+}

@@ -1,0 +1,5 @@
+//! Models in other forms.
+
+mod rust;
+
+pub use rust::rust;
