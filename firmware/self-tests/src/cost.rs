@@ -3,16 +3,19 @@
 use app::embedded::{CHANNELS, MODEL, Predictor, WINDOW};
 use board::stack;
 use core::hint::black_box;
+use core::iter::repeat_n;
+use core::ops::RangeInclusive;
 use cortex_m::Peripherals;
 use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
 use rnn_core::random::SplitMix64;
 
-/// Steps measured.
-const STEPS: u32 = 10_000;
+/// Steps measured: so many that they take about this many instructions, within these limits.
+const BUDGET: u32 = 100_000_000;
+const STEPS: RangeInclusive<u32> = 200..=10_000;
 /// SysTick runs at 25 MHz; under `-icount shift=10` an instruction takes 1024 ns, 25.6 ticks.
 const TICKS_PER_10_INSTRUCTIONS: u32 = 256;
-/// SysTick counts down from here.
+/// SysTick counts down from here, which is about 655,000 instructions.
 const RELOAD: u32 = 0x00ff_ffff;
 /// Values that sensors shouldn't send.
 const ODD: [f32; 8] = [
@@ -28,44 +31,87 @@ const ODD: [f32; 8] = [
 
 /// Measures, prints the figures, and tests that they don't depend on the input.
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
-    let Some(mut peripherals) = Peripherals::take() else {
+    instructions(report);
+    stack(report);
+}
+
+fn instructions(report: &mut impl FnMut(&str, bool)) {
+    let Some(mut timer) = Timer::start() else {
         return report("the timer is free", false);
     };
-    peripherals.SYST.set_clock_source(SystClkSource::Core);
-    peripherals.SYST.set_reload(RELOAD);
-    peripherals.SYST.clear_current();
-    peripherals.SYST.enable_counter();
-
     let mut predictor = Predictor::new(&MODEL);
     // The first windows are short ones; from here on every step is whole.
-    for _ in 0..WINDOW {
-        app::step(&mut predictor, &[0.0; CHANNELS]);
+    for sample in repeat_n([0.0; CHANNELS], WINDOW) {
+        app::step(&mut predictor, &sample);
     }
-    let empty = instructions(|| ());
-    let mut random = SplitMix64::new(1);
-    let (mut least, mut most) = (u32::MAX, 0);
-    for step in 0..STEPS {
-        let sample = black_box(sample(step, &mut random));
-        let cost = instructions(|| black_box(app::step(&mut predictor, &sample))) - empty;
-        least = least.min(cost);
-        most = most.max(cost);
-    }
-    figure("instructions_min", least);
-    figure("instructions_max", most);
-    report("a step takes the same instructions for every input", least == most && least > 0);
 
+    let empty = timer.instructions(|| ()).unwrap_or(u32::MAX);
+    let mut random = SplitMix64::new(1);
+    let (mut least, mut most, mut too_long) = (u32::MAX, 0, false);
+    let mut steps = *STEPS.start();
+    let mut step = 0;
+    while step < steps && !too_long {
+        let sample = black_box(sample(step, &mut random));
+        match timer.instructions(|| black_box(app::step(&mut predictor, &sample))) {
+            Some(cost) => {
+                let cost = cost.saturating_sub(empty);
+                least = least.min(cost);
+                most = most.max(cost);
+            }
+            None => too_long = true,
+        }
+        steps = (BUDGET / most.max(1)).clamp(*STEPS.start(), *STEPS.end());
+        step += 1;
+    }
+    report("a step is short enough for the timer (655,000 instructions)", !too_long);
+    if !too_long {
+        figure("instructions_min", least);
+        figure("instructions_max", most);
+        figure("instructions_over_steps", step);
+        report("a step takes the same instructions for every input", least == most && least > 0);
+    }
+}
+
+fn stack(report: &mut impl FnMut(&str, bool)) {
+    let known = stack::used_by(known_frame);
+    report("a frame of 512 bytes is measured", (512..640).contains(&known));
+
+    let mut predictor = Predictor::new(&MODEL);
     let stack = stack::used_by(|| black_box(app::step(&mut predictor, &[0.0; CHANNELS])));
     figure("stack", stack);
     report("the stack of a step is measured", stack > 0);
 }
 
-/// Instructions from one look at the timer to the next, and what `run` takes in between.
-#[inline(always)]
-fn instructions<T>(run: impl FnOnce() -> T) -> u32 {
-    let start = SYST::get_current();
-    run();
-    let ticks = start.wrapping_sub(SYST::get_current()) & RELOAD;
-    (ticks * 10 + TICKS_PER_10_INSTRUCTIONS / 2) / TICKS_PER_10_INSTRUCTIONS
+#[inline(never)]
+fn known_frame() {
+    black_box([0u32; 128]);
+}
+
+/// SysTick as a counter of instructions.
+struct Timer(SYST);
+
+impl Timer {
+    fn start() -> Option<Self> {
+        let mut timer = Peripherals::take()?.SYST;
+        timer.set_clock_source(SystClkSource::Core);
+        timer.set_reload(RELOAD);
+        timer.clear_current();
+        timer.enable_counter();
+        Some(Self(timer))
+    }
+
+    /// Instructions from one look at the timer to the next, and what `run` takes in between; `None`
+    /// when the timer ran out meanwhile.
+    #[inline(always)]
+    fn instructions<T>(&mut self, run: impl FnOnce() -> T) -> Option<u32> {
+        self.0.clear_current();
+        let start = SYST::get_current();
+        run();
+        let end = SYST::get_current();
+        let ticks = start.wrapping_sub(end) & RELOAD;
+        (!self.0.has_wrapped())
+            .then_some((ticks * 10 + TICKS_PER_10_INSTRUCTIONS / 2) / TICKS_PER_10_INSTRUCTIONS)
+    }
 }
 
 /// All kinds of samples: odd values on all channels, on one, any bits at all, and plain ones.

@@ -12,30 +12,26 @@ unsafe extern "C" {
     static _stack_start: u32;
 }
 
-/// Bytes kept free of paint below the stack pointer: the frame of the painting itself.
-const MARGIN: usize = 64;
-
 /// Address below which the static variables lie.
 fn end() -> usize {
     addr_of!(_stack_end) as usize
 }
 
 /// Stack that `run` takes below its caller's frame, bytes; paints the free RAM anew for it.
+///
+/// Inlined, so that painting needs no frame of its own, and every word below the caller's is paint.
 #[inline(always)]
 pub fn used_by<T>(run: impl FnOnce() -> T) -> u32 {
     let top = msp::read() as usize;
-    paint(top - MARGIN);
-    run();
-    (top - lowest()) as u32
-}
-
-#[inline(never)]
-fn paint(top: usize) {
-    for address in (end()..top).step_by(4) {
+    let mut address = end();
+    while address < top {
         // SAFETY: aligned, above every static and below the stack in use; interrupts may push
         // there, but what they pushed is dead when they have returned.
         unsafe { write_volatile(address as *mut u32, STACK_PAINT_VALUE) };
+        address += 4;
     }
+    run();
+    (top - lowest()) as u32
 }
 
 /// Lowest address that the stack has reached since the last painting.
