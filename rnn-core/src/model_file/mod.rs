@@ -18,7 +18,7 @@
 //! | 44 | 0 (u32) |
 //! | 48 | seed of the training (u64) |
 //! | 56 | 0 (u64) |
-//! | 64 | I channels: name (64 bytes, UTF-8, padded with 0), 4 scales of [`Channel`] (f32) |
+//! | 64 | I channels: name (64 bytes, UTF-8, padded with 0), 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
 //! | | W_xh (H x I), W_hh (H x H), b (H), W_hy (O x H), b_y (O), f32 |
 //! | | S self-test samples, f32 (I x S), then the predictions that they give from h = 0 (I x S) |
 //! | end - 4 | CRC-32 (ISO-HDLC) of all that is before |
