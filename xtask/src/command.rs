@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use std::env;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
@@ -31,7 +32,7 @@ pub(crate) fn cargo(folder: &Path) -> Command {
 
 /// Runs a command, its output shown as it comes.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("can't start {}", shown(command)))?;
+    let status = command.status().with_context(|| cannot_start(command))?;
     if !status.success() {
         bail!("{} failed ({status})", shown(command));
     }
@@ -40,14 +41,32 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command and returns its standard output; its standard error is shown.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("can't start {}", shown(command)))?;
-    if !output.status.success() {
-        bail!("{} failed ({})", shown(command), output.status);
+    let (status, text) = output_and_status(command)?;
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
     }
-    String::from_utf8(output.stdout).with_context(|| format!("the output of {}", shown(command)))
+    Ok(text)
+}
+
+/// As [`output`], for a command that has something to say also when it fails.
+pub(crate) fn output_and_status(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(command))?;
+    let text = String::from_utf8(output.stdout)
+        .with_context(|| format!("the output of {}", shown(command)))?;
+    Ok((output.status, text))
+}
+
+/// Runs a command and returns all that it prints, without showing it.
+pub(crate) fn captured(command: &mut Command) -> Result<(ExitStatus, String)> {
+    // One file for both keeps their lines in order.
+    let mut file = tempfile::tempfile().context("no temporary file for the output")?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file.try_clone()?);
+    let status = command.status().with_context(|| cannot_start(command))?;
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Whether a command can be started and succeeds; shows nothing.
@@ -56,7 +75,12 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
-fn shown(command: &Command) -> String {
+fn cannot_start(command: &Command) -> String {
+    format!("can't start {}", shown(command))
+}
+
+/// A command as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

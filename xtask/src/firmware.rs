@@ -1,17 +1,21 @@
 //! The firmware: built with a model, tested on the emulated chip, examined before it runs.
 
 use crate::command::{cargo, root, run};
-use crate::elf::Image;
-use crate::elf::walk::{Walk, walk};
-use anyhow::{Context, Result, bail, ensure};
+use crate::elf::walk::walk;
+use crate::elf::{Image, Sizes};
+use anyhow::{Context, Result, ensure};
 use rnn_train_host::device::qemu::Qemu;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 /// The board that everything runs on: its folder's name, and QEMU's name of the machine.
 pub(crate) const BOARD: &str = "mps2-an386";
+
+/// One step of the network, as the image names it.
+const STEP: &str = "app::step";
 
 /// How long the self-tests may take.
 const SELF_TESTS_WITHIN: Duration = Duration::from_secs(120);
@@ -61,11 +65,15 @@ pub(crate) fn build(model: &Path, profile: Profile) -> Result<Built> {
     Ok(Built { app: images.join(BOARD), self_tests: images.join("self-tests") })
 }
 
-/// What a step of the network costs, as measured on the emulated chip.
+/// What the self-tests have measured on the emulated chip.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
+    /// Tests that passed.
+    pub(crate) passed: usize,
     /// Instructions of one step, the same for every input.
     pub(crate) instructions: u32,
+    /// Steps of all kinds of inputs that took so many.
+    pub(crate) steps: u32,
     /// Stack of one step, bytes.
     pub(crate) stack: u32,
 }
@@ -81,54 +89,62 @@ enum Line {
 /// Runs the self-tests on the emulated chip; fails when one of them does.
 pub(crate) fn self_tests(image: &Path) -> Result<Measured> {
     let end = Qemu::start(BOARD, image, &["-icount", "shift=10"])?.wait(SELF_TESTS_WITHIN)?;
-    let (mut failed, mut passed) = (Vec::new(), 0);
-    let (mut least, mut most, mut stack) = (None, None, None);
+    let (mut failed, mut passed, mut figures) = (Vec::new(), 0, BTreeMap::new());
     for line in &end.log {
         match serde_json::from_str(line).with_context(|| format!("self-tests: {line}"))? {
             Line::Test { ok: true, .. } => passed += 1,
             Line::Test { test, .. } => failed.push(test),
-            Line::Figure { figure, value } => match figure.as_str() {
-                "instructions_min" => least = Some(value),
-                "instructions_max" => most = Some(value),
-                "stack" => stack = Some(value),
-                unknown => bail!("self-tests: an unknown figure, {unknown}"),
-            },
+            Line::Figure { figure, value } => {
+                figures.insert(figure, value);
+            }
         }
     }
     ensure!(
         failed.is_empty(),
-        "failed on the emulated chip: {} (instructions of a step: {least:?} to {most:?})",
+        "failed on the emulated chip: {} (measured: {figures:?})",
         failed.join("; ")
     );
     end.check()?;
-    ensure!(passed > 0 && least == most, "the self-tests on the emulated chip said too little");
-    let figures = least.zip(stack);
-    let (instructions, stack) = figures.context("the self-tests measured nothing")?;
-    Ok(Measured { instructions, stack })
+    let figure = |name| {
+        let value = figures.get(name).copied();
+        value.with_context(|| format!("the self-tests ended without {name}"))
+    };
+    let instructions = figure("instructions_max")?;
+    ensure!(
+        passed > 0 && figure("instructions_min")? == instructions,
+        "the self-tests missed that something is wrong: {:?}",
+        end.log
+    );
+    let (steps, stack) = (figure("instructions_over_steps")?, figure("stack")?);
+    Ok(Measured { passed, instructions, steps, stack })
 }
 
-/// What examining an image has shown.
+/// What examining the images has shown.
 pub(crate) struct Examined {
-    pub(crate) image: Image,
-    /// From one step of the network.
-    pub(crate) step: Walk,
+    /// Of the application.
+    pub(crate) sizes: Sizes,
+    /// Functions that a step of the network can reach.
+    pub(crate) functions: usize,
+    /// No step of the network takes more stack, bytes.
+    pub(crate) stack: i64,
 }
 
 /// Walks the calls from a step of the network, and from the application's whole work on a received
 /// byte; fails when a panic, an allocator or an unknown can be reached, or when the stack of a step
 /// was measured to be deeper than its bound.
-pub(crate) fn examine(image: &Path, measured: Measured) -> Result<Examined> {
-    let image = Image::read(image)?;
-    for root in ["app::step", "app::App::on_byte"] {
-        let walk = walk(&image.program, root)?;
-        ensure!(walk.problems.is_empty(), "{root} can reach:\n  {}", walk.problems.join("\n  "));
-    }
-    let step = walk(&image.program, "app::step")?;
+pub(crate) fn examine(built: &Built, measured: Measured) -> Result<Examined> {
+    let tested = walk(&Image::read(&built.self_tests)?.program, STEP)?;
     ensure!(
-        i64::from(measured.stack) <= step.stack,
+        i64::from(measured.stack) <= tested.stack,
         "a step took {} bytes of stack, above its bound of {}",
         measured.stack,
-        step.stack
+        tested.stack
     );
-    Ok(Examined { image, step })
+    let app = Image::read(&built.app)?;
+    for root in [STEP, "app::App::on_byte"] {
+        let walk = walk(&app.program, root)?;
+        ensure!(walk.problems.is_empty(), "{root} can reach:\n  {}", walk.problems.join("\n  "));
+    }
+    let step = walk(&app.program, STEP)?;
+    Ok(Examined { sizes: app.sizes, functions: step.functions, stack: step.stack })
 }

@@ -1,10 +1,13 @@
 //! Project commands: `cargo xtask test`, `cargo xtask demo`. Both set up what is missing.
 
+mod chip;
 mod command;
 mod demo;
 mod elf;
 mod firmware;
 mod setup;
+mod summary;
+mod tally;
 mod test;
 
 use clap::Parser;
@@ -21,7 +24,7 @@ enum Arguments {
 
 fn main() -> ExitCode {
     let held = match Arguments::parse() {
-        Arguments::Test => test::run_all(),
+        Arguments::Test => test::run(),
         Arguments::Demo => demo::run(),
     };
     match held {

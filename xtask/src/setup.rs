@@ -4,13 +4,13 @@ use crate::command::{output, root, run, succeeds};
 use anyhow::{Context, Result, bail};
 use rnn_train_host::device::qemu;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The target of the emulated Cortex-M4F.
 const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// The compiler's target, the disassembler and the emulator.
-pub(crate) fn run_all() -> Result<()> {
+pub(crate) fn firmware_tools() -> Result<()> {
     target()?;
     objdump_or_install()?;
     emulator()
@@ -72,25 +72,27 @@ fn emulator() -> Result<()> {
     }
     if succeeds(Command::new("apt-get").arg("--version")) {
         println!("installing {} (apt-get)", qemu::PROGRAM);
-        let root = output(Command::new("id").arg("-u"))?.trim() == "0";
-        let apt = |arguments: &[&str]| {
-            let mut command = Command::new(if root { "apt-get" } else { "sudo" });
-            if !root {
-                command.args(["--non-interactive", "apt-get"]);
+        // A list that couldn't be renewed may still do; what failed in the end is told below.
+        for arguments in [&["update"][..], &["install", "--no-install-recommends", qemu::PROGRAM]] {
+            if let Err(error) = apt_get(arguments) {
+                eprintln!("{error:#}");
             }
-            run(command.args(["--quiet", "--yes"]).args(arguments))
-        };
-        // What failed is told below, with what to do.
-        let installed = apt(&["update"])
-            .and_then(|()| apt(&["install", "--no-install-recommends", qemu::PROGRAM]));
-        if let Err(error) = installed {
-            eprintln!("{error:#}");
         }
     }
     if !there() {
         bail!("{} is not there and couldn't be installed; {}", qemu::PROGRAM, qemu::INSTALL);
     }
     Ok(())
+}
+
+/// `apt-get`, which asks nothing; through sudo, which asks nothing either, where that is needed.
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let is_root = output(Command::new("id").arg("-u"))?.trim() == "0";
+    let mut words = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", "--yes"];
+    if !is_root {
+        words.splice(0..0, ["sudo", "--non-interactive"]);
+    }
+    run(Command::new(words[0]).args(&words[1..]).args(arguments).stdin(Stdio::null()))
 }
 
 fn rustc(arguments: &[&str]) -> Result<String> {

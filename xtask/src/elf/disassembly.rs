@@ -1,8 +1,9 @@
-//! Thumb-2 code as `llvm-objdump` prints it, sorted into what matters for a walk: where control
-//! goes after each instruction.
+//! Functions and instructions, as `llvm-objdump` prints them.
 
-use anyhow::{Context, Result, bail};
+use super::flow::{Flow, flow, table_targets};
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Functions by address.
 #[derive(Debug, Default)]
@@ -14,7 +15,8 @@ pub(crate) struct Program {
 #[derive(Debug, Default)]
 pub(crate) struct Function {
     /// Demangled; several symbols may share an address.
-    pub(crate) names: Vec<String>,
+    names: Vec<String>,
+    /// Constants among the code are instructions that can't be executed.
     pub(crate) code: BTreeMap<u32, Instruction>,
 }
 
@@ -26,35 +28,12 @@ pub(crate) struct Instruction {
     pub(crate) flow: Flow,
 }
 
-/// Where control goes after an instruction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
-    Next,
-    /// To the targets, and to the next instruction as well if `falls_through`.
-    Jump {
-        targets: Vec<u32>,
-        falls_through: bool,
-    },
-    Call(u32),
-    Return {
-        falls_through: bool,
-    },
-    /// A trap: the program ends here.
-    Trap,
-    /// To a place that can't be told from the instruction.
-    Unknown,
-}
-
-const CONDITIONS: [&str; 16] = [
-    "eq", "ne", "hs", "lo", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le",
-];
-
 impl Program {
     /// Reads the output of `llvm-objdump --disassemble --no-show-raw-insn`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut program = Self::default();
         let mut function = None;
-        // The jump whose table of offsets is being read: its address and the bytes so far.
+        // The jump whose table of offsets is being read: its address and the table's bytes.
         let mut table: Option<(u32, Vec<u8>)> = None;
         for line in text.lines() {
             let about = || format!("disassembly: {line:?}");
@@ -80,15 +59,16 @@ impl Program {
                         bytes.push(u8::from_str_radix(byte, 16).with_context(about)?);
                     }
                 }
-                continue;
-            }
-            if let Some((at, bytes)) = table.take() {
-                resolve_table(code, at, &bytes)?;
-            }
-            if mnemonic == "tbb" || mnemonic == "tbh" {
-                table = Some((address, Vec::new()));
+            } else if let Some((at, bytes)) = table.take()
+                && let Some(jump) = code.get_mut(&at)
+            {
+                let targets = table_targets(&jump.mnemonic, at, &bytes);
+                jump.flow = Flow::Jump { targets, falls_through: false };
             }
             let flow = flow(mnemonic, operands).with_context(about)?;
+            if flow == Flow::Table {
+                table = Some((address, Vec::new()));
+            }
             let (mnemonic, operands) = (mnemonic.to_owned(), operands.to_owned());
             code.insert(address, Instruction { mnemonic, operands, flow });
         }
@@ -118,6 +98,19 @@ impl Program {
     }
 }
 
+impl Function {
+    /// Whether a name contains one of these.
+    pub(crate) fn is_one_of(&self, parts: &[&str]) -> bool {
+        self.names.iter().any(|name| parts.iter().any(|part| name.contains(part)))
+    }
+}
+
+impl fmt::Display for Instruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.mnemonic, self.operands)
+    }
+}
+
 /// `<app::App>::on_byte::<Board>` and `app::App::on_byte` are both `app::App::on_byte`.
 fn plain(name: &str) -> String {
     let mut depth = 0;
@@ -140,80 +133,3 @@ fn label(line: &str) -> Option<(u32, &str)> {
     let (address, name) = line.split_once(" <")?;
     Some((u32::from_str_radix(address, 16).ok()?, name.strip_suffix(">:")?))
 }
-
-/// `0xb90 <name+0x68>`
-fn target(operands: &str) -> Result<u32> {
-    let last = operands.rsplit(", ").next().unwrap_or_default();
-    let hex = last.split_whitespace().next().and_then(|address| address.strip_prefix("0x"));
-    u32::from_str_radix(hex.context("no target")?, 16).context("no target")
-}
-
-/// Whether a mnemonic is this one, or this one under a condition; `Some(true)` under a condition.
-fn is(mnemonic: &str, base: &str) -> Option<bool> {
-    match mnemonic.strip_prefix(base)? {
-        "" => Some(false),
-        condition => CONDITIONS.contains(&condition).then_some(true),
-    }
-}
-
-fn flow(mnemonic: &str, operands: &str) -> Result<Flow> {
-    let short = mnemonic.trim_end_matches(".w").trim_end_matches(".n");
-    if let Some(falls_through) = is(short, "b") {
-        return Ok(Flow::Jump { targets: vec![target(operands)?], falls_through });
-    }
-    if short == "cbz" || short == "cbnz" {
-        return Ok(Flow::Jump { targets: vec![target(operands)?], falls_through: true });
-    }
-    if is(short, "bl").is_some() {
-        return Ok(Flow::Call(target(operands)?));
-    }
-    if let Some(falls_through) = is(short, "bx") {
-        return Ok(match operands {
-            "lr" => Flow::Return { falls_through },
-            _ => Flow::Unknown,
-        });
-    }
-    let lists_pc = operands.trim_end_matches('}').ends_with("pc") && operands.contains('{');
-    for pop in ["pop", "ldm"] {
-        if let (Some(falls_through), true) = (is(short, pop), lists_pc) {
-            return Ok(match pop == "pop" || operands.starts_with("sp!") {
-                true => Flow::Return { falls_through },
-                false => Flow::Unknown,
-            });
-        }
-    }
-    if let (Some(falls_through), true) = (is(short, "ldr"), operands.starts_with("pc, [sp], #")) {
-        return Ok(Flow::Return { falls_through });
-    }
-    let first = operands.split(',').next().unwrap_or_default();
-    Ok(match short {
-        "trap" | "udf" => Flow::Trap,
-        "<unknown>" => Flow::Unknown,
-        // Until its table has been read.
-        "tbb" | "tbh" => Flow::Unknown,
-        _ if is(short, "blx").is_some() || lists_pc => Flow::Unknown,
-        _ if first == "pc" => Flow::Unknown,
-        _ => Flow::Next,
-    })
-}
-
-/// Gives the `tbb` or `tbh` at `at` its targets: twice each offset past the table's start.
-fn resolve_table(code: &mut BTreeMap<u32, Instruction>, at: u32, bytes: &[u8]) -> Result<()> {
-    let Some(jump) = code.get_mut(&at) else { bail!("no table jump at {at:#x}") };
-    let offsets: Vec<u32> = match jump.mnemonic.as_str() {
-        // A case never lies at the table's own start: a zero is the padding's first byte (nop).
-        "tbb" => bytes.iter().map(|&b| u32::from(b)).take_while(|&b| b != 0).collect(),
-        _ => {
-            let words = bytes.as_chunks::<2>().0.iter();
-            words.map(|w| u32::from(u16::from_le_bytes(*w))).take_while(|&w| w != NOP).collect()
-        }
-    };
-    let indexed_by_pc = jump.operands.starts_with("[pc,");
-    if indexed_by_pc && !offsets.is_empty() {
-        let targets = offsets.into_iter().map(|offset| at + 4 + 2 * offset).collect();
-        jump.flow = Flow::Jump { targets, falls_through: false };
-    }
-    Ok(())
-}
-
-const NOP: u32 = 0xbf00;

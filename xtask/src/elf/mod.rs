@@ -1,57 +1,76 @@
-//! What a firmware image shows before it runs: its sizes, and what its functions can reach.
+//! What a firmware image shows before it runs: its sizes, and what a function can reach.
 
-pub(crate) mod disassembly;
-pub(crate) mod frame;
-pub(crate) mod walk;
+mod calls;
+mod disassembly;
+mod flow;
+mod frame;
+
+pub(crate) use calls::Walk;
 
 use crate::setup;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use disassembly::Program;
+use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
+use object::read::elf::{ElfFile32, SectionHeader};
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::path::Path;
 use std::process::Command;
 
 /// Bytes that an image takes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sizes {
-    /// Vectors, code, constants, and the initial values of variables.
+    /// All that is loaded: vectors, code, constants, and the initial values of variables.
     pub(crate) flash: u64,
-    /// Static variables.
+    /// Static variables; the stack is not among them.
     pub(crate) ram: u64,
 }
 
-/// An image: its sizes and its code.
-pub(crate) struct Image {
-    pub(crate) sizes: Sizes,
-    pub(crate) program: Program,
+/// The sizes of an ELF file.
+pub(crate) fn sizes(elf: &Path) -> Result<Sizes> {
+    let bytes = read(elf)?;
+    let file = parse(elf, &bytes)?;
+    let mut sizes = Sizes { flash: 0, ram: 0 };
+    for section in file.sections() {
+        let header = section.elf_section_header();
+        let (flags, kind) = (header.sh_flags(file.endian()), header.sh_type(file.endian()));
+        if flags & SHF_ALLOC != 0 {
+            sizes.flash += if kind == SHT_NOBITS { 0 } else { section.size() };
+            sizes.ram += if flags & SHF_WRITE == 0 { 0 } else { section.size() };
+        }
+    }
+    Ok(sizes)
 }
 
-impl Image {
-    /// Reads an ELF file and disassembles it for a Cortex-M4.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let about = || format!("{}: can't examine the firmware", path.display());
-        let bytes = std::fs::read(path).with_context(about)?;
-        let file = object::File::parse(&*bytes).with_context(about)?;
-        let size = |names: &[&str]| {
-            let sections = file.sections().filter(|s| s.name().is_ok_and(|n| names.contains(&n)));
-            sections.map(|section| section.size()).sum()
-        };
-        let sizes = Sizes {
-            flash: size(&[".vector_table", ".text", ".rodata", ".data", ".gnu.sgstubs"]),
-            ram: size(&[".data", ".bss", ".uninit"]),
-        };
-
-        let output = Command::new(setup::objdump()?)
-            .args(["--disassemble", "--no-show-raw-insn", "--mcpu=cortex-m4"])
-            .arg(path)
-            .output()
-            .with_context(about)?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let mut program = Program::parse(&String::from_utf8(output.stdout)?)?;
-        // The disassembly shows one name per address; a function may have several.
-        for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
-            program.add_name(symbol.address() as u32 & !1, symbol.name()?);
-        }
-        Ok(Self { sizes, program })
+/// Disassembles an ELF file for a Cortex-M4 and walks the calls from the one function with this
+/// path, such as `app::step`; generics and hashes are left away.
+pub(crate) fn walk(elf: &Path, root: &str) -> Result<Walk> {
+    let bytes = read(elf)?;
+    let file = parse(elf, &bytes)?;
+    let output = Command::new(setup::objdump()?)
+        // Without the zeroes left out: what is between two instructions must be seen.
+        .args(["--disassemble", "--disassemble-zeroes", "--no-show-raw-insn", "--mcpu=cortex-m4"])
+        .arg(elf)
+        .output()
+        .with_context(|| format!("can't disassemble {}", elf.display()))?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut program = Program::parse(&String::from_utf8(output.stdout)?)?;
+    // The disassembly shows one name per address; a function may have several.
+    for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        // The lowest bit says that it is Thumb code.
+        program.add_name(symbol.address() as u32 & !1, symbol.name()?);
     }
+    match program.find(root)[..] {
+        [entry] => Ok(calls::walk(&program, entry)),
+        [] => bail!("{} has no function {root}", elf.display()),
+        ref several => bail!("{} has {} functions {root}", elf.display(), several.len()),
+    }
+}
+
+fn read(elf: &Path) -> Result<Vec<u8>> {
+    std::fs::read(elf).with_context(|| format!("can't read the image {}", elf.display()))
+}
+
+fn parse<'a>(elf: &Path, bytes: &'a [u8]) -> Result<ElfFile32<'a>> {
+    ElfFile32::parse(bytes)
+        .with_context(|| format!("{} is no ELF file of a 32-bit chip", elf.display()))
 }
