@@ -1,9 +1,8 @@
 //! The firmware: built with a model, tested on the emulated chip, examined before it runs.
 
 use crate::command::{cargo, root, run};
-use crate::elf::walk::walk;
-use crate::elf::{Image, Sizes};
-use anyhow::{Context, Result, ensure};
+use crate::elf::{self, Sizes};
+use anyhow::{Context, Result, bail, ensure};
 use rnn_train_host::device::qemu::Qemu;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -78,12 +77,14 @@ pub(crate) struct Measured {
     pub(crate) stack: u32,
 }
 
-/// A line of the self-tests' log.
+/// A line of the self-tests' log: a test and whether it passed, or a figure and its value. (No
+/// untagged enum: serde_json's `arbitrary_precision`, which defmt-decoder asks for, breaks them.)
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Test { test: String, ok: bool },
-    Figure { figure: String, value: u32 },
+struct Line {
+    test: Option<String>,
+    ok: Option<bool>,
+    figure: Option<String>,
+    value: Option<u32>,
 }
 
 /// Runs the self-tests on the emulated chip; fails when one of them does.
@@ -92,11 +93,12 @@ pub(crate) fn self_tests(image: &Path) -> Result<Measured> {
     let (mut failed, mut passed, mut figures) = (Vec::new(), 0, BTreeMap::new());
     for line in &end.log {
         match serde_json::from_str(line).with_context(|| format!("self-tests: {line}"))? {
-            Line::Test { ok: true, .. } => passed += 1,
-            Line::Test { test, .. } => failed.push(test),
-            Line::Figure { figure, value } => {
+            Line { ok: Some(true), .. } => passed += 1,
+            Line { test: Some(test), .. } => failed.push(test),
+            Line { figure: Some(figure), value: Some(value), .. } => {
                 figures.insert(figure, value);
             }
+            _ => bail!("self-tests: {line}"),
         }
     }
     ensure!(
@@ -126,25 +128,26 @@ pub(crate) struct Examined {
     /// Functions that a step of the network can reach.
     pub(crate) functions: usize,
     /// No step of the network takes more stack, bytes.
-    pub(crate) stack: i64,
+    pub(crate) stack: u64,
 }
 
 /// Walks the calls from a step of the network, and from the application's whole work on a received
 /// byte; fails when a panic, an allocator or an unknown can be reached, or when the stack of a step
 /// was measured to be deeper than its bound.
 pub(crate) fn examine(built: &Built, measured: Measured) -> Result<Examined> {
-    let tested = walk(&Image::read(&built.self_tests)?.program, STEP)?;
+    let tested = elf::walk(&built.self_tests, STEP)?;
     ensure!(
-        i64::from(measured.stack) <= tested.stack,
+        u64::from(measured.stack) <= tested.stack,
         "a step took {} bytes of stack, above its bound of {}",
         measured.stack,
         tested.stack
     );
-    let app = Image::read(&built.app)?;
     for root in [STEP, "app::App::on_byte"] {
-        let walk = walk(&app.program, root)?;
-        ensure!(walk.problems.is_empty(), "{root} can reach:\n  {}", walk.problems.join("\n  "));
+        let walk = elf::walk(&built.app, root)?;
+        let problems = [walk.forbidden, walk.unknown].concat();
+        ensure!(problems.is_empty(), "{root} can reach:\n  {}", problems.join("\n  "));
     }
-    let step = walk(&app.program, STEP)?;
-    Ok(Examined { sizes: app.sizes, functions: step.functions, stack: step.stack })
+    let step = elf::walk(&built.app, STEP)?;
+    let sizes = elf::sizes(&built.app)?;
+    Ok(Examined { sizes, functions: step.functions.len(), stack: step.stack })
 }

@@ -1,8 +1,8 @@
 //! A walk over the calls from a function: what it can reach, and how much stack that takes.
 
-use super::disassembly::{Flow, Program};
+use super::disassembly::{Function, Program};
+use super::flow::Flow;
 use super::frame::{Frame, frame};
-use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of names by which the ways into a panic are known.
@@ -12,91 +12,115 @@ const PANICS: [&str; 6] =
 const ALLOCATORS: [&str; 6] =
     ["__rust_alloc", "__rust_realloc", "__rg_", "__rdl_", "malloc", "alloc::"];
 
-/// What a function can reach.
-#[derive(Debug)]
+/// What a function can reach. Interrupts are not among it, nor is their stack.
+#[derive(Debug, Default)]
 pub(crate) struct Walk {
     /// Functions that can be reached, the first one included.
-    pub(crate) functions: usize,
-    /// Deepest stack, bytes, from the first function's own frame down.
-    pub(crate) stack: i64,
-    /// Reasons why it is not known, or not true, that this code neither panics nor allocates and
-    /// takes this much stack; each with the calls that lead there.
-    pub(crate) problems: Vec<String>,
+    pub(crate) functions: Vec<String>,
+    /// Bound of the stack, bytes: the deepest path, the first function's own frame included. It
+    /// holds where nothing is unknown.
+    pub(crate) stack: u64,
+    /// Panics, traps and allocators that can be reached, each with the calls that lead there.
+    pub(crate) forbidden: Vec<String>,
+    /// What could hide more of them, or more stack: jumps to somewhere, recursion, changes of the
+    /// stack pointer that aren't understood; each with the calls that lead there.
+    pub(crate) unknown: Vec<String>,
 }
 
-/// Walks from the one function with this name (see [`Program::find`]).
-pub(crate) fn walk(program: &Program, root: &str) -> Result<Walk> {
-    let [entry] = program.find(root)[..] else {
-        bail!("the firmware has {} functions called {root}, not one", program.find(root).len());
+/// Walks from the function at this address.
+pub(crate) fn walk(program: &Program, entry: u32) -> Walk {
+    let mut walker = Walker {
+        program,
+        done: BTreeMap::new(),
+        path: Vec::new(),
+        forbidden: BTreeSet::new(),
+        unknown: BTreeSet::new(),
     };
-    let mut walker =
-        Walker { program, done: BTreeMap::new(), path: Vec::new(), problems: BTreeSet::new() };
     let stack = walker.visit(entry);
-    let functions = walker.done.len();
-    Ok(Walk { functions, stack, problems: walker.problems.into_iter().collect() })
+    Walk {
+        functions: walker.done.keys().map(|&function| program.name(function)).collect(),
+        stack,
+        forbidden: walker.forbidden.into_iter().collect(),
+        unknown: walker.unknown.into_iter().collect(),
+    }
 }
 
 struct Walker<'p> {
     program: &'p Program,
     /// Deepest stack of each function that has been walked.
-    done: BTreeMap<u32, i64>,
+    done: BTreeMap<u32, u64>,
     /// The calls that lead to where the walk is.
     path: Vec<u32>,
-    problems: BTreeSet<String>,
+    forbidden: BTreeSet<String>,
+    unknown: BTreeSet<String>,
 }
 
 impl Walker<'_> {
     /// Walks a function and all that it calls; returns its deepest stack.
-    fn visit(&mut self, entry: u32) -> i64 {
+    fn visit(&mut self, entry: u32) -> u64 {
         if let Some(&stack) = self.done.get(&entry) {
             return stack;
         }
-        if self.path.contains(&entry) {
-            self.path.push(entry);
-            self.problem("recursion");
-            self.path.pop();
-            return 0;
-        }
+        let recursive = self.path.contains(&entry);
         self.path.push(entry);
-        let Some(function) = self.program.functions.get(&entry) else {
-            self.problem("no function starts here");
-            self.path.pop();
-            return 0;
+        let stack = match self.program.functions.get(&entry) {
+            _ if recursive => {
+                self.unknown.insert(self.by("recursion"));
+                0
+            }
+            None => {
+                self.unknown.insert(self.by("no function starts here"));
+                0
+            }
+            Some(function) => {
+                let stack = self.look_into(entry, function);
+                self.done.insert(entry, stack);
+                stack
+            }
         };
-        for (parts, what) in [(&PANICS[..], "a panic"), (&ALLOCATORS[..], "an allocator")] {
-            if function.names.iter().any(|name| parts.iter().any(|part| name.contains(part))) {
-                self.problem(what);
-            }
-        }
-        let Frame { depth, deepest, problems } = frame(entry, function);
-        problems.iter().for_each(|problem| self.problem(problem));
-        let mut stack = deepest;
-        for (address, depth) in depth {
-            let callees = match function.code.get(&address).map(|instruction| &instruction.flow) {
-                Some(Flow::Call(callee)) => std::slice::from_ref(callee),
-                Some(Flow::Jump { targets, .. }) => targets,
-                Some(Flow::Trap) => {
-                    self.problem(&format!("{address:#x}: a trap"));
-                    &[]
-                }
-                _ => &[],
-            };
-            for &callee in callees {
-                let is_call = !function.code.contains_key(&callee)
-                    || function.code.get(&address).is_some_and(|i| matches!(i.flow, Flow::Call(_)));
-                if is_call {
-                    stack = stack.max(depth + self.visit(callee));
-                }
-            }
-        }
         self.path.pop();
-        self.done.insert(entry, stack);
         stack
     }
 
-    fn problem(&mut self, what: &str) {
+    fn look_into(&mut self, entry: u32, function: &Function) -> u64 {
+        for (names, what) in [(&PANICS[..], "a panic"), (&ALLOCATORS[..], "an allocator")] {
+            if function.is_one_of(names) {
+                self.forbidden.insert(self.by(what));
+                // What lies beyond doesn't matter any more.
+                return 0;
+            }
+        }
+        let Frame { depth, deepest, unknown } = frame(entry, function);
+        for what in unknown {
+            self.unknown.insert(self.by(&what));
+        }
+        let mut stack = deepest.unsigned_abs();
+        for (address, depth) in depth {
+            let Some(instruction) = function.code.get(&address) else { continue };
+            let callees: Vec<u32> = match &instruction.flow {
+                Flow::Call(callee) => vec![*callee],
+                // A jump out of the function is a call at its end.
+                Flow::Jump { targets, .. } => {
+                    let outside =
+                        targets.iter().filter(|target| !function.code.contains_key(target));
+                    outside.copied().collect()
+                }
+                Flow::Trap => {
+                    self.forbidden.insert(self.by(&format!("{address:#x}: a trap")));
+                    Vec::new()
+                }
+                _ => Vec::new(),
+            };
+            for callee in callees {
+                stack = stack.max(depth.unsigned_abs() + self.visit(callee));
+            }
+        }
+        stack
+    }
+
+    fn by(&self, what: &str) -> String {
         let path: Vec<String> = self.path.iter().map(|&f| self.program.name(f)).collect();
-        self.problems.insert(format!("{what}, by {}", path.join(" -> ")));
+        format!("{what}, by {}", path.join(" -> "))
     }
 }
 

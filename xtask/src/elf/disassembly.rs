@@ -63,7 +63,9 @@ impl Program {
                 && let Some(jump) = code.get_mut(&at)
             {
                 let targets = table_targets(&jump.mnemonic, at, &bytes);
-                jump.flow = Flow::Jump { targets, falls_through: false };
+                if !targets.is_empty() {
+                    jump.flow = Flow::Jump { targets, falls_through: false };
+                }
             }
             let flow = flow(mnemonic, operands).with_context(about)?;
             if flow == Flow::Table {

@@ -14,25 +14,140 @@ pub(crate) struct Frame {
     pub(crate) unknown: Vec<String>,
 }
 
-/// Follows every path through a function. Wherever paths meet, the depth must be the same, and at
-/// the end it must be what it was at the start.
+/// Follows every path through a function. Where paths meet, the depth must be the same on all; at a
+/// return it must be what it was at the start.
 pub(crate) fn frame(entry: u32, function: &Function) -> Frame {
     let mut frame = Frame::default();
     let mut open = vec![(entry, 0)];
     while let Some((address, depth)) = open.pop() {
-        let known = *frame.depth.entry(address).or_insert_with(|| {
-            open.push((address, depth));
-            depth
-        });
-        if known != depth {
-            frame.unknown(address, &format!("the stack is {known} or {depth} bytes deep"));
+        match frame.depth.get(&address) {
+            None => {
+                frame.depth.insert(address, depth);
+                open.extend(frame.follow(address, depth, function));
+            }
+            Some(&known) if known == depth => {}
+            Some(known) => {
+                let depths = format!("the stack is {known} or {depth} bytes deep");
+                frame.unknown.push(format!("{address:#x}: {depths}"));
+            }
         }
-        // Walked on from only once: what was pushed above is this address itself.
-        if open.last() != Some(&(address, depth)) {
-            continue;
-        }
-        open.pop();
-        frame.follow(address, depth, function, &mut open);
     }
     frame
+}
+
+impl Frame {
+    /// The places within the function to which control goes from an instruction, with the depth
+    /// that the stack has there.
+    fn follow(&mut self, address: u32, depth: i64, function: &Function) -> Vec<(u32, i64)> {
+        let (after, flow) = match function.code.get(&address) {
+            None => (Err("control runs out of the function".to_owned()), &Flow::Unknown),
+            Some(instruction) => (after(instruction, depth), &instruction.flow),
+        };
+        let after = match after {
+            Ok(after) => after,
+            Err(problem) => {
+                self.unknown.push(format!("{address:#x}: {problem}"));
+                return Vec::new();
+            }
+        };
+        self.deepest = self.deepest.max(after);
+        let next = function.code.range(address + 1..).next();
+        // Past the end there is no instruction, which is not understood.
+        let next = next.map_or(u32::MAX, |(&next, _)| next);
+        match flow {
+            Flow::Next | Flow::Call(_) => vec![(next, after)],
+            Flow::Jump { targets, falls_through } => {
+                let inside = targets.iter().filter(|target| function.code.contains_key(target));
+                let next = falls_through.then_some(&next);
+                inside.chain(next).map(|&target| (target, after)).collect()
+            }
+            // Under a condition: the registers come off the stack only if it does return.
+            Flow::Return { falls_through: true } => vec![(next, depth)],
+            Flow::Return { .. } | Flow::Trap | Flow::Table | Flow::Unknown | Flow::Data => {
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The stack's depth after an instruction, or what isn't understood of it.
+fn after(instruction: &Instruction, depth: i64) -> Result<i64, String> {
+    match instruction.flow {
+        Flow::Unknown | Flow::Table => return Err(format!("a jump to somewhere: {instruction}")),
+        Flow::Data => return Err(format!("control runs into a constant: {instruction}")),
+        _ => {}
+    }
+    let growth = growth(instruction)
+        .ok_or_else(|| format!("an unknown change of the stack pointer: {instruction}"))?;
+    let after = depth + growth;
+    if after < 0 {
+        return Err(format!("takes more off the stack than was put there: {instruction}"));
+    }
+    if after > 0 && matches!(instruction.flow, Flow::Return { .. }) {
+        return Err(format!("returns with {after} bytes on the stack: {instruction}"));
+    }
+    Ok(after)
+}
+
+/// Bytes by which an instruction makes the stack deeper; `None` when that can't be told.
+fn growth(instruction: &Instruction) -> Option<i64> {
+    let mnemonic = instruction.mnemonic.trim_end_matches(".w");
+    let operands = instruction.operands.as_str();
+    let fields: Vec<&str> = operands.split(", ").collect();
+    match (mnemonic, fields.as_slice()) {
+        ("push" | "vpush", _) => return registers(operands),
+        ("pop" | "vpop", _) => return Some(-registers(operands)?),
+        // Under a condition only as a return: where the depth is known on both paths.
+        (pop, _) if pop.starts_with("pop") && matches!(instruction.flow, Flow::Return { .. }) => {
+            return Some(-registers(operands)?);
+        }
+        ("stmdb" | "vstmdb", ["sp!", ..]) => return registers(operands),
+        ("ldm" | "vldmia", ["sp!", ..]) => return Some(-registers(operands)?),
+        ("sub" | "subw", ["sp", n] | ["sp", "sp", n]) => return immediate(n),
+        ("add" | "addw", ["sp", n] | ["sp", "sp", n]) => return Some(-immediate(n)?),
+        // They only read it.
+        ("cmp" | "cmn" | "tst", ["sp", ..]) => return Some(0),
+        ("msr", ["primask" | "basepri" | "faultmask", _]) => return Some(0),
+        (
+            "str" | "strb" | "strh" | "strd" | "vstr" | "ldr" | "ldrb" | "ldrh" | "ldrd",
+            [to, ..],
+        ) if *to != "sp" => {
+            if let Some((_, offset)) = operands.split_once("[sp], ") {
+                return Some(-immediate(offset)?);
+            }
+            if let Some((_, offset)) = operands.split_once("[sp, ")
+                && let Some(offset) = offset.strip_suffix("]!")
+            {
+                return Some(-immediate(offset)?);
+            }
+        }
+        _ => {}
+    }
+    let moves = ["push", "pop", "vpush", "vpop", "msr"].iter().any(|m| mnemonic.starts_with(m));
+    let written = ["sp!", "[sp], "].iter().any(|form| operands.contains(form))
+        || operands.contains("[sp, ") && operands.ends_with('!')
+        || fields.first() == Some(&"sp");
+    (!moves && !written).then_some(0)
+}
+
+/// Bytes of the registers in `{r4, r5, lr}` or `{d8, d9}`.
+fn registers(operands: &str) -> Option<i64> {
+    let list = operands.split_once('{')?.1.strip_suffix('}')?;
+    list.split(", ").try_fold(0, |sum, register| match register.as_bytes() {
+        _ if register.contains('-') => None,
+        [b'd', ..] => Some(sum + 8),
+        [b'r' | b's' | b'l' | b'p', ..] => Some(sum + 4),
+        _ => None,
+    })
+}
+
+/// `#0x3c`, `#-8`, `#60`.
+fn immediate(text: &str) -> Option<i64> {
+    let text = text.strip_prefix('#')?;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let value = match digits.strip_prefix("0x") {
+        Some(hex) => i64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    Some(sign * value.ok()?)
 }
