@@ -98,7 +98,9 @@ pub struct Evaluation {
 impl Evaluation {
     /// The baselines that there are.
     pub fn rivals(&self) -> impl Iterator<Item = &Rival> {
-        [Some(&self.persistence), self.seasonal_naive.as_ref(), self.ar.as_ref()].into_iter().flatten()
+        [Some(&self.persistence), self.seasonal_naive.as_ref(), self.ar.as_ref()]
+            .into_iter()
+            .flatten()
     }
 
     /// The baseline with the smallest RMSE.
@@ -153,10 +155,15 @@ pub fn evaluate(model: &Model, table: &Table, question: Question) -> Result<Eval
     for t in 0..part.end {
         if next.next_if(|&&origin| origin == t).is_some() {
             let mut rivals: Vec<&mut Contender<'_>> =
-                [Some(&mut persistence), seasonal.as_mut(), ar.as_mut()].into_iter().flatten().collect();
+                [Some(&mut persistence), seasonal.as_mut(), ar.as_mut()]
+                    .into_iter()
+                    .flatten()
+                    .collect();
             let forecasts: Vec<Vec<f64>> = rivals
                 .iter()
-                .map(|rival| channel(&rival.forecaster.forecast(rows.before(t), steps), rows, target))
+                .map(|rival| {
+                    channel(&rival.forecaster.forecast(rows.before(t), steps), rows, target)
+                })
                 .collect();
             // Before a channel's first value there is nothing to compare with.
             if forecasts.iter().flatten().all(|value| value.is_finite()) {

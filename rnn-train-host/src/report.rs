@@ -44,7 +44,10 @@ pub fn text(evaluation: &Evaluation) -> String {
         text += &format!("{name:width$}  {rmse:>10}  {mae:>10}  {mase:>10}\n");
     }
     for (missing, why) in [
-        (evaluation.seasonal_naive.is_none(), "no seasonal naive: the training part shows no season"),
+        (
+            evaluation.seasonal_naive.is_none(),
+            "no seasonal naive: the training part shows no season",
+        ),
         (evaluation.ar.is_none(), "no AR: the training part is too short for it"),
     ] {
         if missing {

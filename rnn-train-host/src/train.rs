@@ -22,14 +22,17 @@ const BATCH: usize = 32;
 const LEARNING_RATE: f64 = 3e-3;
 /// The gradient is clipped to this norm.
 const CLIP: f32 = 1.0;
+/// The weights that are judged and kept are a running average over about 1 / (1 - this) updates:
+/// it errs less than the last ones (Polyak and Juditsky, 1992).
+const AVERAGE: f32 = 0.99;
 /// Updates between two looks at the validation part.
 const LOOK: usize = 50;
 /// Looks without an improvement after which a training ends.
-const PATIENCE: usize = 12;
+const PATIENCE: usize = 20;
 /// Updates when no number of epochs is asked for.
-const UPDATES: usize = 1200;
+const UPDATES: usize = 3000;
 /// Networks per mode, from seeds that follow from the one that is asked for.
-const STARTS: u64 = 2;
+const STARTS: u64 = 4;
 
 /// What is to be trained, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +46,7 @@ pub struct Options {
     pub windowed: bool,
     /// `None`: the mode that does best on the validation part.
     pub mode: Option<Mode>,
-    /// Passes over the training part; `None`: as many as make 1200 updates.
+    /// Passes over the training part; `None`: as many as make 3000 updates.
     pub epochs: Option<usize>,
     /// Seed of everything that is drawn.
     pub seed: u64,
@@ -92,9 +95,8 @@ pub fn train(
         Some(mode) => vec![mode],
         None => vec![Mode::Raw, Mode::Residual, Mode::Difference],
     };
-    let jobs: Vec<(Mode, u64)> = (0..STARTS)
-        .flat_map(|start| modes.iter().map(move |mode| (*mode, start)))
-        .collect();
+    let jobs: Vec<(Mode, u64)> =
+        (0..STARTS).flat_map(|start| modes.iter().map(move |mode| (*mode, start))).collect();
     let per_epoch = split.train.len().div_ceil(BATCH * window).max(1);
     let updates = options.epochs.map_or(UPDATES, |epochs| epochs * per_epoch);
 
@@ -120,8 +122,7 @@ pub fn train(
             });
         }
     });
-    let mut candidates =
-        candidates.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut candidates = candidates.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     // First by what is the same for any number of threads, then, stably, by the error.
     candidates.sort_by_key(|(order, _)| *order);
     let mut candidates: Vec<Candidate> = candidates.into_iter().map(|(_, c)| c).collect();
@@ -210,9 +211,14 @@ impl Task<'_> {
         let mut model = Model {
             header,
             names: table.channels.clone(),
-            samples: self_test_samples(filled.rows(), &channels, header.self_tests),
+            samples: self_test_samples(
+                filled.rows(),
+                &channels,
+                split.train.len(),
+                header.self_tests,
+            ),
             channels,
-            parameters,
+            parameters: parameters.clone(),
         };
 
         let mut adam = Adam::new(vec![0.0f32; shape.parameters()]);
@@ -226,11 +232,16 @@ impl Task<'_> {
         let (mut loss_sum, mut waited, mut reported) = (0.0, 0, 0);
         for update in 1..=updates {
             batch.draw(&samples, split.train.end, &mut random);
-            loss_sum += f64::from(batch.gradient(&model.parameters));
+            loss_sum += f64::from(batch.gradient(&parameters));
             clip_norm(&mut batch.gradient, CLIP);
             let phase = std::f64::consts::PI * (update - 1) as f64 / updates as f64;
             let rate = LEARNING_RATE * 0.5 * (1.0 + libm::cos(phase));
-            adam.update(&mut model.parameters, &batch.gradient, rate as f32);
+            adam.update(&mut parameters, &batch.gradient, rate as f32);
+            // Young averages forget faster, or the initial weights would stay in them for long.
+            let kept = AVERAGE.min(update as f32 / (update as f32 + 10.0));
+            for (average, &parameter) in model.parameters.iter_mut().zip(&parameters) {
+                *average = parameter + kept * (*average - parameter);
+            }
             best.updates.1 = update;
             if update % LOOK != 0 && update != updates {
                 continue;
@@ -253,7 +264,11 @@ impl Task<'_> {
                 break;
             }
         }
-        progress(updates - reported, best.history.last().map_or(0.0, |h| h.0), best.validation_rmse);
+        progress(
+            updates - reported,
+            best.history.last().map_or(0.0, |h| h.0),
+            best.validation_rmse,
+        );
         best
     }
 }
@@ -267,7 +282,11 @@ impl Samples {
         let mut samples = Samples { inputs: Vec::new(), targets: Vec::new() };
         for t in 0..read.len() {
             for (c, channel) in channels.iter().enumerate() {
-                let last = if t > 0 && !filled.get(t - 1, c).is_nan() { value(t - 1, c) } else { value(t, c) };
+                let last = if t > 0 && !filled.get(t - 1, c).is_nan() {
+                    value(t - 1, c)
+                } else {
+                    value(t, c)
+                };
                 samples.inputs.push(channel.input(mode, value(t, c), last));
                 let next = if t + 1 < read.len() { read.get(t + 1, c) } else { f32::NAN };
                 samples.targets.push(channel.target(mode, next, value(t, c)));
@@ -372,9 +391,16 @@ fn validation_rmse(model: &Model, table: &Table, filled: Rows<'_>, split: &Split
     errors.rmse().unwrap_or(f64::NAN)
 }
 
-/// The first rows, leading missing values as their channel's mean.
-fn self_test_samples(filled: Rows<'_>, channels: &[Channel], count: usize) -> Vec<f32> {
-    (0..count)
+/// Rows from the middle of the training part, where no unit is likely to be saturated; values missing
+/// from the start as their channel's mean.
+fn self_test_samples(
+    filled: Rows<'_>,
+    channels: &[Channel],
+    rows: usize,
+    count: usize,
+) -> Vec<f32> {
+    let first = (rows - count) / 2;
+    (first..first + count)
         .flat_map(|t| filled.row(t).iter().zip(channels))
         .map(|(&value, channel)| if value.is_nan() { channel.level_mean } else { value })
         .collect()

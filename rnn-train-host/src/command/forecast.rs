@@ -55,5 +55,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     };
     write_atomically(path, |file| Ok(file.write_all(&bytes)?))?;
     let steps = arguments.steps;
-    Ok(format!("{steps} samples after row {} written to {}\n", table.rows().len(), path.display()).into())
+    Ok(format!("{steps} samples after row {} written to {}\n", table.rows().len(), path.display())
+        .into())
 }

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     /// What the network reads and predicts; auto: whatever does best on the validation part.
     #[arg(long, value_enum, default_value_t = ModeChoice::Auto)]
     mode: ModeChoice,
-    /// Passes over the training part, at most [default: as many as make 1200 updates]
+    /// Passes over the training part, at most [default: as many as make 3000 updates]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// Seed of the initial weights and of the order of the samples.
