@@ -12,4 +12,5 @@ pub mod export;
 pub mod metrics;
 pub mod model;
 pub mod report;
+pub mod requirements;
 pub mod train;

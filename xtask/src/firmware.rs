@@ -127,8 +127,11 @@ pub(crate) struct Examined {
     pub(crate) sizes: Sizes,
     /// Functions that a step of the network can reach.
     pub(crate) functions: usize,
-    /// No step of the network takes more stack, bytes.
+    /// No step of the network takes more stack in the application, bytes.
     pub(crate) stack: u64,
+    /// The same in the self-tests' image, which is compiled otherwise: what the measured stack is
+    /// held against.
+    pub(crate) stack_tested: u64,
 }
 
 /// Walks the calls from a step of the network, and from the application's whole work on a received
@@ -149,5 +152,6 @@ pub(crate) fn examine(built: &Built, measured: Measured) -> Result<Examined> {
     }
     let step = elf::walk(&built.app, STEP)?;
     let sizes = elf::sizes(&built.app)?;
-    Ok(Examined { sizes, functions: step.functions.len(), stack: step.stack })
+    let (functions, stack, stack_tested) = (step.functions.len(), step.stack, tested.stack);
+    Ok(Examined { sizes, functions, stack, stack_tested })
 }

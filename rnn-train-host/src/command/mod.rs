@@ -10,6 +10,7 @@ pub(crate) mod train;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use rnn_core::scaling::Mode;
 use rnn_train_host::data::{Table, csv};
 use rnn_train_host::model::Model;
 
@@ -52,4 +53,12 @@ fn read_for(model: &Path, data: &Path) -> Result<(Model, Table)> {
     let table = read(data, &options)
         .with_context(|| format!("the model reads the column(s) {}", model.names.join(", ")))?;
     Ok((model, table))
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Raw => "raw",
+        Mode::Residual => "residual",
+        Mode::Difference => "difference",
+    }
 }

@@ -11,7 +11,7 @@ use rnn_train_host::report::{self, figure};
 use rnn_train_host::train::{Candidate, Options, Progress, train};
 use serde_json::json;
 
-use super::{Output, read};
+use super::{Output, mode_name, read};
 
 /// Train a network on a log and write a model file.
 #[derive(Debug, clap::Args)]
@@ -153,14 +153,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         arguments.data.display()
     );
     Ok(text.into())
-}
-
-fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Raw => "raw",
-        Mode::Residual => "residual",
-        Mode::Difference => "difference",
-    }
 }
 
 fn describe(candidate: &Candidate) -> serde_json::Value {

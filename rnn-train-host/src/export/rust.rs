@@ -36,7 +36,7 @@ pub fn rust(model: &Model) -> String {
         "\
 //! Written by `rnn export --to rust`: an Elman network, {inputs} channel(s), {hidden} hidden units.
 #![cfg_attr(rustfmt, rustfmt_skip)]
-#![allow(clippy::excessive_precision)]
+#![allow(clippy::excessive_precision, unreachable_pub)]
 
 use rnn_core::activation::Activation;
 use rnn_core::dense::Dense;
