@@ -36,8 +36,9 @@ fn the_compiled_source_is_the_model() {
     let mut compiled = exported::Predictor::new(&exported::MODEL);
     let mut loaded = model.predictor();
     for t in 0..200u32 {
-        let value =
-            |k: u32| if (t + k) % 17 == 0 { f32::NAN } else { ((t * 37 + k * 11) % 101) as f32 };
+        let value = |k: u32| {
+            if (t + k).is_multiple_of(17) { f32::NAN } else { ((t * 37 + k * 11) % 101) as f32 }
+        };
         let sample = [value(0), 300.0 + value(1)];
         let bits = compiled.step(&sample).map(f32::to_bits).to_vec();
         let expected: Vec<u32> = loaded.step(&sample).iter().map(|v| v.to_bits()).collect();
