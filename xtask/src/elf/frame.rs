@@ -106,7 +106,9 @@ fn growth(instruction: &Instruction) -> Option<i64> {
         ("sub" | "subw", ["sp", n] | ["sp", "sp", n]) => return immediate(n),
         ("add" | "addw", ["sp", n] | ["sp", "sp", n]) => return Some(-immediate(n)?),
         // They only read it.
-        ("cmp" | "cmn" | "tst", ["sp", ..]) => return Some(0),
+        ("cmp" | "cmn" | "tst" | "ldm" | "stm" | "vldmia" | "vstmia", ["sp", ..]) => {
+            return Some(0);
+        }
         ("msr", ["primask" | "basepri" | "faultmask", _]) => return Some(0),
         (
             "str" | "strb" | "strh" | "strd" | "vstr" | "ldr" | "ldrb" | "ldrh" | "ldrd",

@@ -174,6 +174,21 @@ fn every_way_to_move_the_stack_counts() {
 }
 
 #[test]
+fn what_only_reads_the_stack_pointer_moves_nothing() {
+    for instruction in [
+        "ldm.w\tsp, {r2, r12, lr}",
+        "stm.w\tsp, {r0, r1}",
+        "add\tr7, sp, #0x8",
+        "str\tr0, [sp, #0x4]",
+        "vldr\ts0, [sp, #16]",
+        "cmp\tsp, r0",
+        "msr\tprimask, r0",
+    ] {
+        assert_eq!(found(&planted("nop", instruction, "")), [""; 0], "{instruction}");
+    }
+}
+
+#[test]
 fn other_moves_of_the_stack_are_not_passed_over() {
     for instruction in [
         "mov\tsp, r7",
