@@ -138,19 +138,22 @@ pub(crate) struct Examined {
 /// byte; fails when a panic, an allocator or an unknown can be reached, or when the stack of a step
 /// was measured to be deeper than its bound.
 pub(crate) fn examine(built: &Built, measured: Measured) -> Result<Examined> {
-    let tested = elf::walk(&built.self_tests, STEP)?;
+    let walk = |image: &Path, root: &str| {
+        let walk = elf::walk(image, root)?;
+        let problems = [walk.forbidden.as_slice(), &walk.unknown].concat();
+        let image = image.display();
+        ensure!(problems.is_empty(), "{image}: {root} can reach:\n  {}", problems.join("\n  "));
+        Ok(walk)
+    };
+    let tested = walk(&built.self_tests, STEP)?;
     ensure!(
         u64::from(measured.stack) <= tested.stack,
         "a step took {} bytes of stack, above its bound of {}",
         measured.stack,
         tested.stack
     );
-    for root in [STEP, "app::App::on_byte"] {
-        let walk = elf::walk(&built.app, root)?;
-        let problems = [walk.forbidden, walk.unknown].concat();
-        ensure!(problems.is_empty(), "{root} can reach:\n  {}", problems.join("\n  "));
-    }
-    let step = elf::walk(&built.app, STEP)?;
+    walk(&built.app, "app::App::on_byte")?;
+    let step = walk(&built.app, STEP)?;
     let sizes = elf::sizes(&built.app)?;
     let (functions, stack, stack_tested) = (step.functions.len(), step.stack, tested.stack);
     Ok(Examined { sizes, functions, stack, stack_tested })

@@ -10,7 +10,7 @@
 //!   sums, folded by halves: ((p_0 + p_8) + (p_4 + p_12)) + ..., and the bias joins at the end;
 //! - sums over time and batch run over the columns in order.
 //!
-//! [`Inference`] rounds each product before it is added; [`Training`] fuses them.
+//! [`Inference`] rounds each product before it is added; `Training` (feature `std`) fuses them.
 
 mod portable;
 #[cfg(feature = "std")]

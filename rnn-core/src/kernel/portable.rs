@@ -31,8 +31,10 @@ impl<T: Scalar> Arithmetic<T> for Inference {
 
     #[inline(never)]
     fn readout(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>) {
-        let columns = product.x.chunks_exact(product.inputs.max(1));
-        for (column, x) in out.chunks_exact_mut(rows.max(1)).zip(columns) {
+        let mut columns = product.x.chunks_exact(product.inputs.max(1));
+        // No `zip`: compiled for size, it forgets that a chunk isn't empty and keeps a panic.
+        for column in out.chunks_exact_mut(rows.max(1)) {
+            let Some(x) = columns.next() else { break };
             for (row, o) in column.iter_mut().enumerate() {
                 let mut partial = [T::ZERO; PARTIALS];
                 let panels = product.w.chunks(rows.saturating_mul(PARTIALS).max(1));
