@@ -77,7 +77,14 @@ fn part(part: Part) -> &'static str {
 /// The verdict, plainly.
 pub fn sentence(evaluation: &Evaluation) -> String {
     let rival = &evaluation.best_rival().name;
-    let percent = 100.0 * (evaluation.ratio() - 1.0);
+    let ratio = evaluation.ratio();
+    let percent = 100.0 * (ratio - 1.0);
+    let more = match ratio {
+        // As for a constant, which persistence forecasts without error.
+        f64::INFINITY => "makes no error at all".to_owned(),
+        ratio if ratio >= 2.0 => format!("makes {} times less error", figure(ratio)),
+        _ => format!("makes less error; the network's is {percent:.1} % higher"),
+    };
     match evaluation.verdict {
         Verdict::Beats => format!(
             "Verdict: the network beats the best simple forecast, {rival}: {:.1} % less error (RMSE).",
@@ -87,7 +94,7 @@ pub fn sentence(evaluation: &Evaluation) -> String {
             "Verdict: the network only ties with {rival} ({percent:+.1} % RMSE). It isn't worth flashing: the simple forecast is as good."
         ),
         Verdict::Loses => format!(
-            "Verdict: the network loses to {rival} ({percent:+.1} % RMSE). It isn't worth flashing: use the simple forecast."
+            "Verdict: the network loses to {rival}, which {more} (RMSE). It isn't worth flashing: use the simple forecast."
         ),
     }
 }

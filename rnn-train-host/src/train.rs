@@ -31,6 +31,8 @@ const LOOK: usize = 50;
 const PATIENCE: usize = 20;
 /// Updates when no number of epochs is asked for.
 const UPDATES: usize = 3000;
+/// Rows before the validation part that warm the state up for a look: what came earlier has faded.
+const WARM_UP: usize = 1000;
 /// Networks per mode, from seeds that follow from the one that is asked for.
 const STARTS: u64 = 4;
 
@@ -377,10 +379,11 @@ fn validation_rmse(model: &Model, table: &Table, filled: Rows<'_>, split: &Split
     let target = model.header.target;
     let mut predictor = model.predictor();
     // A window forgets everything before its first sample but the last value.
-    let first = match model.header.window {
-        0 => 0,
-        window => split.validation.start.saturating_sub(window + 1),
+    let before = match model.header.window {
+        0 => WARM_UP,
+        window => window + 1,
     };
+    let first = split.validation.start.saturating_sub(before);
     let mut errors = Errors::default();
     for t in first..split.validation.end {
         if t >= split.validation.start && t > 0 {

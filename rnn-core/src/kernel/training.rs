@@ -226,3 +226,86 @@ fn outer<T: Scalar>(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize) {
 fn activate<T: Scalar>(activation: Activation, z: &mut [T]) {
     activation.apply_with(z, T::tanh_training);
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::random::SplitMix64;
+
+    fn random(seed: u64, count: usize) -> std::vec::Vec<f32> {
+        let mut values = std::vec![0.0; count];
+        SplitMix64::new(seed).fill_uniform(2.0, &mut values);
+        values
+    }
+
+    fn bits(values: &[f32]) -> std::vec::Vec<u32> {
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    /// Compares two results of the same verb on the same memory.
+    fn same(verb: &str, start: &[f32], one: impl Fn(&mut [f32]), other: impl Fn(&mut [f32])) {
+        let (mut a, mut b) = (start.to_vec(), start.to_vec());
+        one(&mut a);
+        other(&mut b);
+        assert_eq!(bits(&a), bits(&b), "{verb}");
+        assert_ne!(bits(&a), bits(start), "{verb} does nothing");
+    }
+
+    /// Every verb in every form that this processor has.
+    #[test]
+    fn all_forms_give_the_same_bits() {
+        macro_rules! compare {
+            ($form:path, $rows:expr, $cols:expr, $batch:expr) => {{
+                use $form as form;
+                let (rows, cols, batch): (usize, usize, usize) = ($rows, $cols, $batch);
+                let (w, x) = (random(1, rows * cols), random(2, cols * batch));
+                let (v, h) = (random(3, rows * rows), random(4, rows * batch));
+                let (b, out) = (random(5, rows), random(6, rows * batch));
+                let first = Product { w: &w, x: &x, inputs: cols };
+                let second = Product { w: &v, x: &h, inputs: rows };
+                // SAFETY: only called where the processor was found to have the form.
+                #[allow(unsafe_code, unused_unsafe)]
+                unsafe {
+                    same(
+                        "affine",
+                        &out,
+                        |o| affine(o, rows, &b, first, second),
+                        |o| form::affine(o, rows, &b, first, second),
+                    );
+                    same(
+                        "readout",
+                        &out,
+                        |o| readout(o, rows, &b, first),
+                        |o| form::readout(o, rows, &b, first),
+                    );
+                    same(
+                        "transpose_multiply",
+                        &x,
+                        |o| transpose_multiply(o, &w, rows, cols, &h),
+                        |o| form::transpose_multiply(o, &w, rows, cols, &h),
+                    );
+                    same(
+                        "outer",
+                        &w,
+                        |o| outer(o, &h, rows, &x, cols),
+                        |o| form::outer(o, &h, rows, &x, cols),
+                    );
+                    same(
+                        "activate",
+                        &h,
+                        |o| activate(Activation::Tanh, o),
+                        |o| form::activate(Activation::Tanh, o),
+                    );
+                }
+            }};
+        }
+        for (rows, cols, batch) in [(1, 1, 1), (3, 2, 5), (16, 1, 4), (33, 7, 9), (70, 65, 13)] {
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                compare!(avx2, rows, cols, batch);
+            }
+            if std::is_x86_feature_detected!("avx512f") {
+                compare!(avx512, rows, cols, batch);
+            }
+        }
+    }
+}
