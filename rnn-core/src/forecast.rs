@@ -48,29 +48,22 @@ pub struct Memory<'a> {
     pub last: &'a mut [f32],
     /// The network's inputs, then its outputs.
     pub scratch: &'a mut [f32],
-    /// The last W inputs, I x W, in a ring; empty when the state is carried.
-    pub ring: &'a mut [f32],
-    /// Where the next inputs go in the ring, in samples, and how many it holds.
-    pub cursor: &'a mut Cursor,
-}
-
-/// Place and filling of a ring, in samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    next: usize,
-    filled: usize,
+    /// The last W inputs, I x W, the newest last; empty when the state is carried.
+    pub recent: &'a mut [f32],
+    /// How many samples `recent` holds.
+    pub filled: &'a mut usize,
 }
 
 impl ForecasterRef<'_> {
     /// Takes one sample and predicts the next one, both in the channels' units.
     ///
     /// A value that isn't finite counts as missing: the channel's last valid value stands in for it
-    /// (its mean level before the first one). In the streaming form (no ring) this is one step of
+    /// (its mean level before the first one). In the streaming form (`recent` empty) this is one step of
     /// the network with the state carried on; in the windowed form the network runs from h = 0 over
     /// the last W samples.
     #[inline(always)]
     pub fn step(self, memory: Memory<'_>, sample: &[f32], prediction: &mut [f32]) {
-        let Memory { h, h_next, last, scratch, ring, cursor } = memory;
+        let Memory { h, h_next, last, scratch, recent, filled } = memory;
         let channels = self.channels.iter().zip(sample).zip(last.iter_mut());
         for (u, ((channel, &sample), last)) in scratch.iter_mut().zip(channels) {
             let before = if last.is_finite() { *last } else { channel.level_mean };
@@ -83,18 +76,16 @@ impl ForecasterRef<'_> {
             }
         }
         let cell = self.network.cell;
-        if ring.is_empty() {
+        if recent.is_empty() {
             cell.step::<Inference>(scratch, h, h_next);
             copy(h_next, h);
         } else {
-            cursor.push(scratch, ring);
+            let samples = recent.len() / cell.inputs.max(1);
+            *filled = if *filled < samples { *filled + 1 } else { samples };
+            push(scratch, recent);
             h.fill(0.0);
-            let (newer, older) =
-                ring.split_at_checked(cursor.next.saturating_mul(cell.inputs)).unwrap_or_default();
-            let samples = older.chunks_exact(cell.inputs.max(1));
-            let samples = samples.chain(newer.chunks_exact(cell.inputs.max(1)));
-            let empty = (ring.len() / cell.inputs.max(1)).saturating_sub(cursor.filled);
-            for u in samples.skip(empty) {
+            let empty = samples.saturating_sub(*filled);
+            for u in recent.chunks_exact(cell.inputs.max(1)).skip(empty) {
                 cell.step::<Inference>(u, h, h_next);
                 copy(h_next, h);
             }
@@ -109,16 +100,14 @@ impl ForecasterRef<'_> {
     }
 }
 
-impl Cursor {
-    /// Puts a sample into the ring in place of the oldest one.
-    #[inline(always)]
-    fn push(&mut self, sample: &[f32], ring: &mut [f32]) {
-        let places = ring.len() / sample.len().max(1);
-        if let Some(place) = ring.chunks_exact_mut(sample.len().max(1)).nth(self.next) {
-            copy(sample, place);
+/// Puts `sample` behind the recent ones; each moves up by one place, and the oldest ends in `sample`.
+/// A ring would save the moves, but its steps would take more instructions at its seam than elsewhere.
+#[inline(always)]
+fn push(sample: &mut [f32], recent: &mut [f32]) {
+    for place in recent.chunks_exact_mut(sample.len().max(1)).rev() {
+        for (place, sample) in place.iter_mut().zip(sample.iter_mut()) {
+            core::mem::swap(place, sample);
         }
-        self.next = if self.next + 1 < places { self.next + 1 } else { 0 };
-        self.filled = if self.filled < places { self.filled + 1 } else { places };
     }
 }
 

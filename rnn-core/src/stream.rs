@@ -1,6 +1,6 @@
 //! The stream: one sample in, the prediction of the next one out, for ever.
 
-use crate::forecast::{Cursor, Forecaster, Memory};
+use crate::forecast::{Forecaster, Memory};
 
 /// A predictor over a model of I channels and H hidden units.
 ///
@@ -16,8 +16,8 @@ pub struct Predictor<'m, const I: usize, const H: usize, const W: usize> {
     h_next: [f32; H],
     last: [f32; I],
     scratch: [f32; I],
-    ring: [[f32; I]; W],
-    cursor: Cursor,
+    recent: [[f32; I]; W],
+    filled: usize,
 }
 
 impl<'m, const I: usize, const H: usize, const W: usize> Predictor<'m, I, H, W> {
@@ -29,8 +29,8 @@ impl<'m, const I: usize, const H: usize, const W: usize> Predictor<'m, I, H, W> 
             h_next: [0.0; H],
             last: [f32::NAN; I],
             scratch: [0.0; I],
-            ring: [[0.0; I]; W],
-            cursor: Cursor::default(),
+            recent: [[0.0; I]; W],
+            filled: 0,
         }
     }
 
@@ -43,8 +43,8 @@ impl<'m, const I: usize, const H: usize, const W: usize> Predictor<'m, I, H, W> 
             h_next: &mut self.h_next,
             last: &mut self.last,
             scratch: &mut self.scratch,
-            ring: self.ring.as_flattened_mut(),
-            cursor: &mut self.cursor,
+            recent: self.recent.as_flattened_mut(),
+            filled: &mut self.filled,
         };
         self.model.view().step(memory, sample, &mut prediction);
         prediction

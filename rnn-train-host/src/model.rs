@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use rnn_core::forecast::{Cursor, ForecasterRef, Memory};
+use rnn_core::forecast::{ForecasterRef, Memory};
 use rnn_core::link::Info;
 use rnn_core::model_file::{self, Contents, Header, ModelFile};
 use rnn_core::network::NetworkRef;
@@ -123,8 +123,8 @@ impl Model {
             h_next: vec![0.0; hidden],
             last: vec![f32::NAN; inputs],
             scratch: vec![0.0; inputs],
-            ring: vec![0.0; inputs * window],
-            cursor: Cursor::default(),
+            recent: vec![0.0; inputs * window],
+            filled: 0,
             prediction: vec![f32::NAN; inputs],
         }
     }
@@ -138,8 +138,8 @@ pub struct Predictor<'m> {
     h_next: Vec<f32>,
     last: Vec<f32>,
     scratch: Vec<f32>,
-    ring: Vec<f32>,
-    cursor: Cursor,
+    recent: Vec<f32>,
+    filled: usize,
     prediction: Vec<f32>,
 }
 
@@ -151,8 +151,8 @@ impl Predictor<'_> {
             h_next: &mut self.h_next,
             last: &mut self.last,
             scratch: &mut self.scratch,
-            ring: &mut self.ring,
-            cursor: &mut self.cursor,
+            recent: &mut self.recent,
+            filled: &mut self.filled,
         };
         self.model.step(memory, sample, &mut self.prediction);
         &self.prediction

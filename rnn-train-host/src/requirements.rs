@@ -39,9 +39,9 @@ impl Requirements {
         let cycles = CYCLES_PER_MAC * macs as f64
             + CYCLES_PER_TANH * (steps * hidden) as f64
             + CYCLES_PER_CHANNEL * inputs as f64;
-        // h and its successor; last sample and scratch; the ring; its two counters, the reference
-        // to the model: a word each.
-        let words = 2 * hidden + 2 * inputs + window * inputs + 3;
+        // h and its successor; last sample and scratch; the window; its filling and the
+        // reference to the model: a word each.
+        let words = 2 * hidden + 2 * inputs + window * inputs + 2;
         Requirements {
             flash: 4 * header.shape().parameters() + inputs * size_of::<Channel>(),
             ram: 4 * words,
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn ram_is_that_of_the_predictor() {
-        // The reference and the two counters are twice as wide here as on the chip.
-        let wider = 3 * (size_of::<usize>() - 4);
+        // The reference and the count are twice as wide here as on the chip.
+        let wider = 2 * (size_of::<usize>() - 4);
         let sizes = [
             (header(1, 32, 0), size_of::<Predictor<'_, 1, 32, 0>>()),
             (header(3, 7, 0), size_of::<Predictor<'_, 3, 7, 0>>()),
