@@ -6,15 +6,14 @@ use rnn_core::random::SplitMix64;
 /// Multiply-adds of the matrix products in a forward pass over so many samples; activations and
 /// biases are not counted.
 pub fn forward_multiply_adds(shape: Shape, samples: usize) -> u64 {
-    let Shape { inputs, hidden, outputs } = shape;
-    (samples * hidden * (inputs + hidden + outputs)) as u64
+    (samples * shape.multiply_adds()) as u64
 }
 
 /// Multiply-adds of forward and backward pass over `steps` steps of a batch, with a label at every
 /// step: the weights' gradients take as many as the forward pass; the errors go back through W_hy at
 /// every step and through W_hh between the steps.
 pub fn gradient_multiply_adds(shape: Shape, steps: usize, batch: usize) -> u64 {
-    let Shape { hidden, outputs, .. } = shape;
+    let (hidden, outputs) = (shape.layers.hidden(), shape.outputs);
     let errors = batch * hidden * (steps * outputs + (steps - 1) * hidden);
     2 * forward_multiply_adds(shape, steps * batch) + errors as u64
 }

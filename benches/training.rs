@@ -127,7 +127,7 @@ fn product(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.throughput(Throughput::Elements((PRODUCT * PRODUCT * PRODUCT) as u64));
     group.bench_function("rnn-core", |bencher| {
         bencher.iter(|| {
-            let product = Product { w: black_box(&w), x: &x, inputs: PRODUCT };
+            let product = Product::new(black_box(&w), &x, PRODUCT);
             Training::affine(&mut out, PRODUCT, &[], product, Product::NONE);
             black_box(&out);
         });

@@ -4,7 +4,8 @@
 //! share their weights; the gradient is the sum over all the places where a weight is used
 //! (P. J. Werbos, "Backpropagation through time", Proc. IEEE 78, 1990).
 
-use crate::kernel::Inference;
+use crate::cell::Cell;
+use crate::kernel::{Columns, Inference};
 use crate::loss::{cross_entropy, mse, mse_gradient, softmax_cross_entropy_gradient};
 use crate::network::{Head, Network};
 use crate::parameters::Parameters;
@@ -21,65 +22,73 @@ pub enum Labels {
     After(usize),
 }
 
-/// What a sequence of T steps leaves behind for its backward pass: h_t, o_t's error and z_t's error.
-///
-/// (2 H + 2 O) T numbers, no heap. One value serves any number of sequences.
+/// What a sequence of T steps leaves behind for its backward pass: the cell's trace, y_t, o_t's error
+/// and h_t's. No heap; one value serves any number of sequences.
 #[derive(Clone, Debug)]
-pub struct Bptt<T, const H: usize, const O: usize, const STEPS: usize> {
-    h: [[T; H]; STEPS],
+pub struct Bptt<T, C, const I: usize, const H: usize, const O: usize, const STEPS: usize>
+where
+    T: Scalar,
+    C: Cell<T, I, H>,
+{
+    trace: C::Trace<STEPS>,
     y: [[T; O]; STEPS],
     d_o: [[T; O]; STEPS],
     d: [[T; H]; STEPS],
 }
 
-impl<T: Scalar, const H: usize, const O: usize, const STEPS: usize> Default
-    for Bptt<T, H, O, STEPS>
+impl<T, C, const I: usize, const H: usize, const O: usize, const STEPS: usize> Default
+    for Bptt<T, C, I, H, O, STEPS>
+where
+    T: Scalar,
+    C: Cell<T, I, H>,
 {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Scalar, const H: usize, const O: usize, const STEPS: usize> Bptt<T, H, O, STEPS> {
+impl<T, C, const I: usize, const H: usize, const O: usize, const STEPS: usize>
+    Bptt<T, C, I, H, O, STEPS>
+where
+    T: Scalar,
+    C: Cell<T, I, H>,
+{
     /// An empty workspace.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Bptt {
-            h: [[T::ZERO; H]; STEPS],
+            trace: C::trace(),
             y: [[T::ZERO; O]; STEPS],
             d_o: [[T::ZERO; O]; STEPS],
             d: [[T::ZERO; H]; STEPS],
         }
     }
 
-    /// Runs the sequence from `h_0`; returns y_1 ... y_T.
-    pub fn forward<const I: usize>(
+    /// Runs the sequence from the state in `start`; returns y_1 ... y_T.
+    pub fn forward(
         &mut self,
-        network: &Network<T, I, H, O>,
+        network: &Network<T, C, I, H, O>,
         x: &[[T; I]; STEPS],
-        h_0: &[T; H],
+        start: &C::Memory,
     ) -> &[[T; O]; STEPS] {
-        network.view().forward::<Inference>(
-            1,
-            x.as_flattened(),
-            h_0,
-            self.h.as_flattened_mut(),
-            self.y.as_flattened_mut(),
-        );
+        network.cell.forward(Columns::Values(x.as_flattened()), start, &mut self.trace);
+        let y = self.y.as_flattened_mut();
+        network.readout.view().forward::<Inference>(C::states(&self.trace).as_flattened(), y);
+        network.head.apply(y, O);
         &self.y
     }
 
-    /// h_T of the last forward pass: pass it as the next sequence's h_0 to carry the state on.
-    /// `None` for a sequence of no steps.
-    pub fn last_state(&self) -> Option<&[T; H]> {
-        self.h.last()
+    /// Copies the state after the last forward pass into `memory`: the next sequence's start, to carry
+    /// the state on.
+    pub fn last_state(&self, memory: &mut C::Memory) {
+        C::last_state(&self.trace, memory);
     }
 
     /// h_1 ... h_T of the last forward pass.
     pub fn states(&self) -> &[[T; H]; STEPS] {
-        &self.h
+        C::states(&self.trace)
     }
 
-    /// dL/dz_1 ... dL/dz_T of the last backward pass.
+    /// What the last backward pass left where dL/dh_1 ... dL/dh_T came in (Elman: dL/dz_t).
     pub fn errors(&self) -> &[[T; H]; STEPS] {
         &self.d
     }
@@ -89,17 +98,17 @@ impl<T: Scalar, const H: usize, const O: usize, const STEPS: usize> Bptt<T, H, O
     /// `gradient`. `truncation` = k lets an error travel back through blocks of at most k steps
     /// (k >= T: the full gradient). `targets` of steps without a label are not read.
     #[allow(clippy::too_many_arguments)]
-    pub fn gradient<const I: usize>(
+    pub fn gradient(
         &mut self,
-        network: &Network<T, I, H, O>,
+        network: &Network<T, C, I, H, O>,
         x: &[[T; I]; STEPS],
-        h_0: &[T; H],
+        start: &C::Memory,
         targets: &[[T; O]; STEPS],
         labels: Labels,
         truncation: usize,
-        gradient: &mut Network<T, I, H, O>,
+        gradient: &mut Network<T, C, I, H, O>,
     ) -> T {
-        self.forward(network, x, h_0);
+        self.forward(network, x, start);
         let first = match labels {
             Labels::Last => STEPS.saturating_sub(1),
             Labels::Every => 0,
@@ -124,16 +133,17 @@ impl<T: Scalar, const H: usize, const O: usize, const STEPS: usize> Bptt<T, H, O
         for tensor in gradient.tensors_mut() {
             tensor.fill(T::ZERO);
         }
-        network.view().backward::<Inference>(
-            1,
-            truncation,
-            x.as_flattened(),
-            h_0,
-            self.h.as_flattened(),
+        self.d = [[T::ZERO; H]; STEPS];
+        network.readout.view().backward::<Inference>(
+            C::states(&self.trace).get(first..).unwrap_or_default().as_flattened(),
             self.d_o.get(first..).unwrap_or_default().as_flattened(),
-            self.d.as_flattened_mut(),
-            gradient.view_mut(),
+            gradient.readout.view_mut(),
+            self.d.get_mut(first..).unwrap_or_default().as_flattened_mut(),
+            &mut [],
         );
+        let x = Columns::Values(x.as_flattened());
+        let (trace, d) = (&mut self.trace, &mut self.d);
+        network.cell.backward(x, start, trace, truncation, d, &mut [], &mut gradient.cell);
         loss
     }
 }

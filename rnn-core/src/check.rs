@@ -3,7 +3,9 @@
 
 use crate::activation::{approx, softmax};
 use crate::bptt::{Bptt, Labels};
-use crate::network::{Head, Network};
+use crate::cell::Cell;
+use crate::elman::Elman;
+use crate::network::{ElmanNetwork, Head};
 use crate::optimizer::{Adam, clip_norm};
 use crate::parameters::Parameters;
 use crate::random::SplitMix64;
@@ -74,28 +76,28 @@ fn steps() -> u32 {
 }
 
 fn run<const I: usize, const H: usize>(digest: &mut Digest) {
-    let network = Network::<f32, I, H, I>::random(2);
+    let network = ElmanNetwork::<f32, I, H, I>::random(2);
     let mut random = SplitMix64::new(3);
     let mut x = [0.0; I];
-    let mut h = [0.0; H];
+    let mut memory = Elman::<f32, I, H>::rest();
     for _ in 0..200 {
         random.fill_uniform(2.0, &mut x);
-        digest.add(&network.step(&x, &mut h));
-        digest.add(&h);
+        digest.add(&network.step(&x, &mut memory));
+        digest.add(Elman::<f32, I, H>::h(&memory));
     }
 }
 
 fn gradients() -> u32 {
     let mut digest = Digest::new();
     for (head, truncation) in [(Head::Linear, 20), (Head::Linear, 7), (Head::Softmax, 20)] {
-        let mut network = Network::<f32, 2, 16, 2>::random(4);
+        let mut network = ElmanNetwork::<f32, 2, 16, 2>::random(4);
         network.head = head;
-        let mut gradient = Network::zeros();
+        let mut gradient = ElmanNetwork::zeros();
         let (x, targets) = sequences();
-        let loss = Bptt::<f32, 16, 2, 20>::new().gradient(
+        let loss = Bptt::<f32, Elman<f32, 2, 16>, 2, 16, 2, 20>::new().gradient(
             &network,
             &x,
-            &[0.0; 16],
+            &Elman::<f32, 2, 16>::rest(),
             &targets,
             Labels::After(4),
             truncation,
@@ -108,17 +110,17 @@ fn gradients() -> u32 {
 }
 
 fn updates() -> u32 {
-    let mut network = Network::<f32, 2, 16, 2>::random(5);
-    let mut gradient = Network::zeros();
-    let mut adam = Adam::new(Network::zeros());
-    let mut bptt = Bptt::<f32, 16, 2, 20>::new();
+    let mut network = ElmanNetwork::<f32, 2, 16, 2>::random(5);
+    let mut gradient = ElmanNetwork::zeros();
+    let mut adam = Adam::new(ElmanNetwork::zeros());
+    let mut bptt = Bptt::<f32, Elman<f32, 2, 16>, 2, 16, 2, 20>::new();
     let (x, targets) = sequences();
-    let mut h_0 = [0.0; 16];
+    let mut state = Elman::<f32, 2, 16>::rest();
     for _ in 0..10 {
-        bptt.gradient(&network, &x, &h_0, &targets, Labels::Every, 20, &mut gradient);
+        bptt.gradient(&network, &x, &state, &targets, Labels::Every, 20, &mut gradient);
         clip_norm(&mut gradient, 0.5);
         adam.update(&mut network, &gradient, 0.01);
-        h_0 = bptt.last_state().copied().unwrap_or(h_0);
+        bptt.last_state(&mut state);
     }
     let mut digest = Digest::new();
     network.tensors().for_each(|tensor| digest.add(tensor));

@@ -2,7 +2,7 @@
 
 use nalgebra::{SMatrix, SVector};
 
-use crate::kernel::{Arithmetic, FEW, Product, add_columns};
+use crate::kernel::{Arithmetic, Columns, FEW, Product, add_columns};
 use crate::scalar::Scalar;
 
 /// A dense layer of fixed size: W is O x H, b has O values.
@@ -59,15 +59,16 @@ impl<T: Scalar> DenseRef<'_, T> {
     /// o = W h + b, a column per sample: h is inputs x n, o is outputs x n.
     #[inline(always)]
     pub fn forward<A: Arithmetic<T>>(self, h: &[T], o: &mut [T]) {
-        let product = Product { w: self.w, x: h, inputs: self.inputs };
         if self.outputs < FEW {
-            A::readout(o, self.outputs, self.b, product);
+            A::readout(o, self.outputs, self.b, self.w, h, self.inputs);
         } else {
+            let product = Product::new(self.w, h, self.inputs);
             A::affine(o, self.outputs, self.b, product, Product::NONE);
         }
     }
 
-    /// From dL/do: dL/dW += sum_n do_n h_n^T, dL/db += sum_n do_n, dL/dh += W^T dL/do.
+    /// From dL/do: dL/dW += sum_n do_n h_n^T, dL/db += sum_n do_n, dL/dh += W^T dL/do. `space` is
+    /// scratch of [`space`](Self::space) values.
     #[inline(always)]
     pub fn backward<A: Arithmetic<T>>(
         self,
@@ -75,9 +76,16 @@ impl<T: Scalar> DenseRef<'_, T> {
         d_o: &[T],
         gradient: DenseMut<'_, T>,
         dh: &mut [T],
+        space: &mut [T],
     ) {
-        A::outer(gradient.w, d_o, self.outputs, h, self.inputs);
+        A::outer(gradient.w, d_o, self.outputs, Columns::Values(h), self.inputs);
         add_columns(gradient.b, d_o);
-        A::transpose_multiply(dh, self.w, self.outputs, self.inputs, d_o);
+        let w = A::transposed(self.w, self.outputs, self.inputs, space);
+        A::transpose_multiply(dh, w, self.outputs, self.inputs, d_o);
+    }
+
+    /// Values of scratch that `backward` needs.
+    pub fn space<A: Arithmetic<T>>(self) -> usize {
+        A::transposed_len(self.outputs, self.inputs)
     }
 }

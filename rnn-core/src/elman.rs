@@ -2,13 +2,17 @@
 //!
 //! z_t = W_xh x_t + W_hh h_{t-1} + b,  h_t = sigma(z_t).
 //!
-//! Shapes: I inputs, H hidden units, B samples in a batch, T steps. A sequence is T blocks, each a
-//! matrix with a column per sample: x is T x (I x B), h is T x (H x B).
+//! Shapes and memory: [`Recurrence`]. State: h. Cache: h.
 
 use nalgebra::{SMatrix, SVector};
 
 use crate::activation::Activation;
-use crate::kernel::{Arithmetic, Product, add_columns};
+use crate::cell::{
+    Cell, Errors, Recurrence, Sequence, block, copy, fixed_size_cell, neighbours, starts_block,
+    take,
+};
+use crate::kernel::{Arithmetic, Columns, Inference, Product, add_columns};
+use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
 /// An Elman cell of fixed size. Its gradient has the same type.
@@ -87,70 +91,108 @@ pub struct ElmanMut<'a, T> {
     pub b: &'a mut [T],
 }
 
+fixed_size_cell!([] Elman<T, I, H>, ElmanRef);
+
+impl<T: Scalar, const I: usize, const H: usize> Parameters<T> for Elman<T, I, H> {
+    fn tensors(&self) -> impl Iterator<Item = &[T]> {
+        let ElmanRef { w_xh, w_hh, b, .. } = self.view();
+        [w_xh, w_hh, b].into_iter()
+    }
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let ElmanMut { w_xh, w_hh, b } = self.view_mut();
+        [w_xh, w_hh, b].into_iter()
+    }
+}
+
 impl<T: Scalar> ElmanRef<'_, T> {
-    /// One step: h_t = sigma(W_xh x_t + W_hh h_{t-1} + b). `h` is h_t, `h_prev` h_{t-1}, both H x B.
+    /// h_t = sigma(W_xh x_t + W_hh h_{t-1} + b).
     #[inline(always)]
-    pub fn step<A: Arithmetic<T>>(self, x: &[T], h_prev: &[T], h: &mut [T]) {
+    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, h_prev: &[T], h: &mut [T]) {
         let input = Product { w: self.w_xh, x, inputs: self.inputs };
-        let state = Product { w: self.w_hh, x: h_prev, inputs: self.hidden };
+        let state = Product::new(self.w_hh, h_prev, self.hidden);
         A::affine(h, self.hidden, self.b, input, state);
         A::activate(self.activation, h);
     }
+}
 
-    /// T steps from `h_0` (H x B): fills h_1 ... h_T.
+impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
+    type Gradient<'g> = ElmanMut<'g, T>;
+
+    const STATE: usize = 1;
+    const MEMORY: usize = 2;
+    const CACHE: usize = 1;
+
     #[inline(always)]
-    pub fn forward<A: Arithmetic<T>>(self, batch: usize, x: &[T], h_0: &[T], h: &mut [T]) {
-        let mut h_prev = h_0;
-        let x = x.chunks_exact((self.inputs * batch).max(1));
-        for (h_t, x_t) in h.chunks_exact_mut((self.hidden * batch).max(1)).zip(x) {
-            self.step::<A>(x_t, h_prev, h_t);
+    fn inputs(self) -> usize {
+        self.inputs
+    }
+    #[inline(always)]
+    fn hidden(self) -> usize {
+        self.hidden
+    }
+
+    /// Memory: h, then the next h while it is being computed.
+    #[inline(always)]
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / Self::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, h, memory);
+        copy(memory, h);
+    }
+
+    #[inline(always)]
+    fn forward<A: Arithmetic<T>>(self, sequence: Sequence<'_, T>, h: &mut [T]) {
+        let Sequence { batch, mut x, start } = sequence;
+        let units = self.hidden * batch;
+        let mut h_prev = start.get(..units).unwrap_or_default();
+        for h_t in h.chunks_exact_mut(units.max(1)) {
+            let x_t;
+            (x_t, x) = x.split(self.inputs, batch);
+            self.next::<A>(x_t, h_prev, h_t);
             h_prev = h_t;
         }
     }
 
-    /// Back-propagation through time over what [`forward`](Self::forward) computed.
-    ///
-    /// `d` comes in as dL/dh_t from each step's own output and goes out as dL/dz_t:
-    ///
     /// - dL/dz_t = (dL/dh_t + W_hh^T dL/dz_{t+1}) sigma'(z_t), from the last step to the first;
-    /// - dL/dW_xh += sum_t dL/dz_t x_t^T, dL/dW_hh += sum_t dL/dz_t h_{t-1}^T, dL/db += sum_t dL/dz_t.
-    ///
-    /// `truncation` = k cuts the sequence into blocks of k steps, counted from its end; no error
-    /// crosses from one block to the one before it. k >= T is the full gradient.
+    /// - dL/dW_xh += sum_t dL/dz_t x_t^T, dL/dW_hh += sum_t dL/dz_t h_{t-1}^T, dL/db += sum_t dL/dz_t;
+    /// - dL/dx_t += W_xh^T dL/dz_t.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // One name for each tensor of the equations above.
-    pub fn backward<A: Arithmetic<T>>(
+    fn backward<A: Arithmetic<T>>(
         self,
-        batch: usize,
-        truncation: usize,
-        x: &[T],
-        h_0: &[T],
-        h: &[T],
-        d: &mut [T],
+        sequence: Sequence<'_, T>,
+        h: &mut [T],
+        errors: Errors<'_, T>,
         gradient: ElmanMut<'_, T>,
     ) {
-        let block = (self.hidden * batch).max(1);
-        let mut d_next: Option<&[T]> = None;
-        let mut until_border = truncation;
-        for (d_t, h_t) in d.chunks_exact_mut(block).zip(h.chunks_exact(block)).rev() {
-            match d_next {
-                Some(d_next) if until_border > 0 => {
-                    A::transpose_multiply(d_t, self.w_hh, self.hidden, self.hidden, d_next);
-                }
-                _ => until_border = truncation,
+        let ElmanRef { inputs, hidden, .. } = self;
+        let Sequence { batch, x, start } = sequence;
+        let Errors { truncation, d, dx, space } = errors;
+        let units = hidden * batch;
+        let steps = d.len() / units.max(1);
+        let w_hh = A::transposed(self.w_hh, hidden, hidden, space);
+        for t in (0..steps).rev() {
+            let (d_prev, d_t) = neighbours(d, t, units);
+            self.activation.backward(block(h, t, units), d_t);
+            if !starts_block(t, steps, truncation) {
+                A::transpose_multiply(d_prev, w_hh, hidden, hidden, d_t);
             }
-            until_border = until_border.saturating_sub(1);
-            self.activation.backward(h_t, d_t);
-            d_next = Some(d_t);
         }
-        A::outer(gradient.w_xh, d, self.hidden, x, self.inputs);
+        A::outer(gradient.w_xh, d, hidden, x, inputs);
         // h_{t-1} of the first step is h_0; of the others it stands in h.
-        if let (Some(d_first), Some(d_rest)) = (d.get(..block), d.get(block..)) {
-            A::outer(gradient.w_hh, d_first, self.hidden, h_0, self.hidden);
-            A::outer(gradient.w_hh, d_rest, self.hidden, h, self.hidden);
-        }
+        let (d_first, d_rest) = d.split_at_checked(units).unwrap_or_default();
+        A::outer(gradient.w_hh, d_first, hidden, Columns::Values(start), hidden);
+        A::outer(gradient.w_hh, d_rest, hidden, Columns::Values(h), hidden);
         if !gradient.b.is_empty() {
             add_columns(gradient.b, d);
         }
+        if !dx.is_empty() {
+            let w_xh = A::transposed(self.w_xh, hidden, inputs, space);
+            A::transpose_multiply(dx, w_xh, hidden, inputs, d);
+        }
+    }
+
+    fn space<A: Arithmetic<T>>(self) -> usize {
+        let input = A::transposed_len(self.hidden, self.inputs);
+        input.max(A::transposed_len(self.hidden, self.hidden))
     }
 }

@@ -58,9 +58,21 @@ impl<T: Scalar, const I: usize, const H: usize, const O: usize> FeedForward<T, I
     pub fn backward(&self, x: &[T; I], h: &[T; H], d_o: &[T; O], gradient: &mut Self) {
         let mut d = [T::ZERO; H];
         let mut d_x = [T::ZERO; I];
-        self.output.view().backward::<Inference>(h, d_o, gradient.output.view_mut(), &mut d);
+        self.output.view().backward::<Inference>(
+            h,
+            d_o,
+            gradient.output.view_mut(),
+            &mut d,
+            &mut [],
+        );
         self.activation.backward(h, &mut d);
-        self.hidden.view().backward::<Inference>(x, &d, gradient.hidden.view_mut(), &mut d_x);
+        self.hidden.view().backward::<Inference>(
+            x,
+            &d,
+            gradient.hidden.view_mut(),
+            &mut d_x,
+            &mut [],
+        );
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! From the equations to the stream:
 //!
-//! - [`elman`], [`dense`]: the cell z = W_xh x + W_hh h + b, h = tanh z and the readout
-//!   o = W_hy h + b_y, forward and backward side by side; [`network`] puts them together,
+//! - [`elman`], [`gru`], [`lstm`], [`dense`]: the cells, from z = W_xh x + W_hh h + b, h = tanh z on,
+//!   and the readout o = W_hy h + b_y, forward and backward side by side; [`cell`] says what a cell
+//!   is and stacks them, [`network`] puts cells and readout together, [`layers`] does without types;
 //!   [`feed_forward`] is the baseline without memory;
 //! - [`activation`], [`loss`]: values and derivatives;
 //! - [`bptt`]: the recurrence unrolled and its gradient; [`optimizer`]: what to do with it;
@@ -18,38 +19,45 @@
 //!
 //! ```
 //! use nalgebra::{matrix, vector};
-//! use rnn_core::network::Network;
+//! use rnn_core::network::ElmanNetwork;
 //!
-//! let mut network = Network::<f64, 1, 2, 1>::zeros();
+//! let mut network = ElmanNetwork::<f64, 1, 2, 1>::zeros();
 //! network.cell.w_xh = vector![1.0, -0.5];
 //! network.cell.w_hh = matrix![0.5, 0.0; 1.0, 0.0];
 //! network.readout.w = matrix![2.0, 1.0];
 //!
 //! let close = |a: f64, b: f64| (a - b).abs() < 1e-15;
-//! let mut h = [0.0; 2];
+//! // The cell's memory: h, and room for the next h.
+//! let mut memory = [[0.0; 2]; 2];
 //! // x_1 = 0.5: z_1 = W_xh x_1 = (0.5, -0.25), h_1 = (0.46212, -0.24492)
-//! let [y_1] = network.step(&[0.5], &mut h);
+//! let [y_1] = network.step(&[0.5], &mut memory);
+//! let h = memory[0];
 //! assert!(close(h[0], 0.5f64.tanh()) && close(h[1], (-0.25f64).tanh()));
 //! assert!(close(y_1, 2.0 * h[0] + h[1]));
 //!
 //! // x_2 = 0: z_2 = W_hh h_1 = (0.23106, 0.46212), only the memory speaks.
 //! let h_1 = h;
-//! network.step(&[0.0], &mut h);
+//! network.step(&[0.0], &mut memory);
+//! let h = memory[0];
 //! assert!(close(h[0], (0.5 * h_1[0]).tanh()) && close(h[1], h_1[0].tanh()));
 //! ```
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 pub mod activation;
 pub mod bptt;
+pub mod cell;
 pub mod check;
 pub mod dense;
 pub mod elman;
 pub mod feed_forward;
 pub mod forecast;
+pub mod gru;
 pub mod kernel;
+pub mod layers;
 #[cfg(feature = "link")]
 pub mod link;
 pub mod loss;
+pub mod lstm;
 pub mod model_file;
 pub mod network;
 pub mod optimizer;
@@ -57,6 +65,7 @@ pub mod parameters;
 pub mod random;
 pub mod scalar;
 pub mod scaling;
+pub mod stacked;
 pub mod stream;
 pub mod window;
 

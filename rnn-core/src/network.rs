@@ -1,9 +1,15 @@
-//! An Elman cell with a dense readout: o_t = W_hy h_t + b_y, y_t = o_t or softmax(o_t).
+//! Cells with a dense readout: o_t = W_hy h_t + b_y, y_t = o_t or softmax(o_t).
+
+use core::fmt;
 
 use crate::activation::softmax;
+use crate::cell::{Cell, Errors, Sequence, take};
 use crate::dense::{Dense, DenseMut, DenseRef};
-use crate::elman::{Elman, ElmanMut, ElmanRef};
-use crate::kernel::{Arithmetic, Inference};
+use crate::elman::Elman;
+use crate::gru::Gru;
+use crate::kernel::{Arithmetic, Columns, Inference};
+use crate::layers::{Layer, LayerRef, Layers};
+use crate::lstm::Lstm;
 use crate::parameters::Parameters;
 use crate::random::SplitMix64;
 use crate::scalar::Scalar;
@@ -27,25 +33,34 @@ impl Head {
     }
 }
 
-/// A recurrent network of fixed size: I inputs, H hidden units, O outputs. Its gradient, and an
-/// optimiser's moments, have the same type.
+/// A recurrent network of fixed size: a cell (or a [`Stack`](crate::cell::Stack) of them) with I
+/// inputs and H hidden units, O outputs. Its gradient, and an optimiser's moments, have the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Network<T, const I: usize, const H: usize, const O: usize> {
-    /// h_t = sigma(W_xh x_t + W_hh h_{t-1} + b)
-    pub cell: Elman<T, I, H>,
+pub struct Network<T, C, const I: usize, const H: usize, const O: usize> {
+    /// h_t from x_t and h_{t-1}.
+    pub cell: C,
     /// o_t = W_hy h_t + b_y
     pub readout: Dense<T, H, O>,
     /// Linear or softmax.
     pub head: Head,
 }
 
-impl<T: Scalar, const I: usize, const H: usize, const O: usize> Network<T, I, H, O> {
-    /// Number of parameters of a cell with bias.
-    pub const PARAMETERS: usize = H * I + H * H + H + O * H + O;
+/// A network with an Elman cell.
+pub type ElmanNetwork<T, const I: usize, const H: usize, const O: usize> =
+    Network<T, Elman<T, I, H>, I, H, O>;
+/// A network with a GRU, reset after.
+pub type GruNetwork<T, const I: usize, const H: usize, const O: usize> =
+    Network<T, Gru<T, I, H>, I, H, O>;
+/// A network with an LSTM cell.
+pub type LstmNetwork<T, const I: usize, const H: usize, const O: usize> =
+    Network<T, Lstm<T, I, H>, I, H, O>;
 
+impl<T: Scalar, C: Cell<T, I, H>, const I: usize, const H: usize, const O: usize>
+    Network<T, C, I, H, O>
+{
     /// All zeros: tanh, with bias, linear output.
     pub fn zeros() -> Self {
-        Network { cell: Elman::zeros(), readout: Dense::zeros(), head: Head::Linear }
+        Network { cell: C::zeros(), readout: Dense::zeros(), head: Head::Linear }
     }
 
     /// Every parameter uniform in +-1/sqrt(H), the same for the same seed on every machine.
@@ -59,40 +74,28 @@ impl<T: Scalar, const I: usize, const H: usize, const O: usize> Network<T, I, H,
         network
     }
 
-    /// A view of the weights.
-    #[inline(always)]
-    pub fn view(&self) -> NetworkRef<'_, T> {
-        NetworkRef { cell: self.cell.view(), readout: self.readout.view(), head: self.head }
-    }
-
-    /// A view of what a gradient is added to.
-    #[inline(always)]
-    pub fn view_mut(&mut self) -> NetworkMut<'_, T> {
-        NetworkMut { cell: self.cell.view_mut(), readout: self.readout.view_mut() }
-    }
-
-    /// One step of inference: takes x_t, moves the state from h_{t-1} to h_t, returns y_t.
+    /// One step of inference: takes x_t, moves the state from t - 1 to t, returns y_t.
     #[inline]
-    pub fn step(&self, x: &[T; I], h: &mut [T; H]) -> [T; O] {
-        let mut h_t = [T::ZERO; H];
+    pub fn step(&self, x: &[T; I], memory: &mut C::Memory) -> [T; O] {
         let mut y = [T::ZERO; O];
-        self.view().forward::<Inference>(1, x, h, &mut h_t, &mut y);
-        *h = h_t;
+        self.cell.step(Columns::Values(x), memory);
+        self.readout.view().forward::<Inference>(C::h(memory), &mut y);
+        self.head.apply(&mut y, O);
         y
     }
 }
 
-impl<T: Scalar, const I: usize, const H: usize, const O: usize> Parameters<T>
-    for Network<T, I, H, O>
+impl<T: Scalar, C: Parameters<T>, const I: usize, const H: usize, const O: usize> Parameters<T>
+    for Network<T, C, I, H, O>
 {
     fn tensors(&self) -> impl Iterator<Item = &[T]> {
-        let NetworkRef { cell, readout, .. } = self.view();
-        [cell.w_xh, cell.w_hh, cell.b, readout.w, readout.b].into_iter()
+        let DenseRef { w, b, .. } = self.readout.view();
+        self.cell.tensors().chain([w, b])
     }
 
     fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
-        let NetworkMut { cell, readout } = self.view_mut();
-        [cell.w_xh, cell.w_hh, cell.b, readout.w, readout.b].into_iter()
+        let DenseMut { w, b } = self.readout.view_mut();
+        self.cell.tensors_mut().chain([w, b])
     }
 }
 
@@ -101,130 +104,289 @@ impl<T: Scalar, const I: usize, const H: usize, const O: usize> Parameters<T>
 pub struct Shape {
     /// I
     pub inputs: usize,
-    /// H
-    pub hidden: usize,
+    /// The cells, the first one reading the inputs.
+    pub layers: Layers,
     /// O
     pub outputs: usize,
 }
 
 impl Shape {
-    /// Lengths of W_xh, W_hh, b, W_hy, b_y, in the order in which flat parameters hold them.
-    pub const fn lengths(self) -> [usize; 5] {
-        let Shape { inputs: i, hidden: h, outputs: o } = self;
-        [h * i, h * h, h, o * h, o]
+    /// The cells' kinds and sizes.
+    pub fn layers(&self) -> impl DoubleEndedIterator<Item = Layer> + use<> {
+        self.layers.iter(self.inputs)
     }
 
-    /// Number of parameters.
-    pub const fn parameters(self) -> usize {
-        let [a, b, c, d, e] = self.lengths();
-        a + b + c + d + e
+    /// Number of parameters: those of the layers, W_hy (O x H), b_y (O).
+    pub const fn parameters(&self) -> usize {
+        self.layer_parameters(self.layers.count()) + self.outputs * (self.layers.hidden() + 1)
+    }
+
+    /// Number of parameters of the first `count` layers.
+    pub const fn layer_parameters(&self, count: usize) -> usize {
+        let (mut sum, mut i) = (0, 0);
+        while i < count {
+            sum += self.layers.get(i, self.inputs).parameters();
+            i += 1;
+        }
+        sum
+    }
+
+    /// Sum over the first `count` layers.
+    fn before(&self, count: usize, of: impl Fn(Layer) -> usize) -> usize {
+        self.layers().take(count).map(of).sum()
+    }
+
+    /// Multiply-adds of a step with its readout.
+    pub fn multiply_adds(&self) -> usize {
+        let layers = self.before(self.layers.count(), Layer::multiply_adds);
+        layers + self.outputs * self.layers.hidden()
+    }
+
+    /// Numbers of state per sample, over all layers.
+    pub fn state(&self) -> usize {
+        self.layers().map(Layer::state).sum()
+    }
+
+    /// Numbers of memory of a stream, over all layers.
+    pub fn memory(&self) -> usize {
+        self.layers().map(Layer::memory).sum()
+    }
+
+    /// Numbers that a step of one sample leaves for its backward pass, over all layers.
+    pub fn cache(&self) -> usize {
+        self.layers().map(Layer::cache).sum()
+    }
+
+    /// Numbers of h per step and sample, over all layers.
+    pub fn units(&self) -> usize {
+        self.layers().map(|layer| layer.hidden).sum()
     }
 }
 
-/// A network whose tensors lie elsewhere: in flash, or in a trainer's flat vector.
+/// The type of the cell of fixed size, or of the stack of cells, as Rust source.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (1..self.layers.count()).try_for_each(|_| f.write_str("Stack<"))?;
+        for (i, layer) in self.layers().enumerate() {
+            match i {
+                0 => write!(f, "{layer}")?,
+                _ => write!(f, ", {layer}, {}>", layer.inputs)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A network of any shape, on flat parameters: those of the layers in the order of
+/// [`Layer::tensors`], then W_hy and b_y.
 #[derive(Clone, Copy, Debug)]
 pub struct NetworkRef<'a, T> {
-    /// The recurrent cell.
-    pub cell: ElmanRef<'a, T>,
-    /// The readout.
-    pub readout: DenseRef<'a, T>,
-    /// Linear or softmax.
-    pub head: Head,
+    shape: Shape,
+    parameters: &'a [T],
 }
 
-/// The gradient of a network, laid out as in [`NetworkRef`].
+/// Where the passes of [`NetworkRef`] leave and find their numbers; n = T B samples, all layers'
+/// parts one after the other.
 #[derive(Debug)]
-pub struct NetworkMut<'a, T> {
-    /// Of the recurrent cell.
-    pub cell: ElmanMut<'a, T>,
-    /// Of the readout.
-    pub readout: DenseMut<'a, T>,
+pub struct Workspace<'a, T> {
+    /// [`Shape::cache`] x n.
+    pub cache: &'a mut [T],
+    /// What h of the layers below the uppermost is multiplied by on its way up (dropout: 0 or
+    /// 1 / (1 - p)), [`Shape::units`] x n without the uppermost's; empty for no dropout.
+    pub masks: &'a [T],
+    /// Room for what comes out of that, of the same length.
+    pub masked: &'a mut [T],
+}
+
+/// What the backward pass of [`NetworkRef`] needs beside.
+#[derive(Debug)]
+pub struct BackwardSpace<'a, T> {
+    /// [`Shape::units`] x n: dL/dh_t of all layers.
+    pub d: &'a mut [T],
+    /// [`NetworkRef::space`] values.
+    pub space: &'a mut [T],
 }
 
 impl<'a, T: Scalar> NetworkRef<'a, T> {
-    /// A tanh network with a linear readout on flat parameters in the order of [`Shape::lengths`];
-    /// `None` when their number isn't [`Shape::parameters`].
-    pub fn from_flat(shape: Shape, flat: &'a [T]) -> Option<Self> {
-        let [l_xh, l_hh, l_b, l_hy, l_y] = shape.lengths();
-        let (w_xh, rest) = flat.split_at_checked(l_xh)?;
-        let (w_hh, rest) = rest.split_at_checked(l_hh)?;
-        let (b, rest) = rest.split_at_checked(l_b)?;
-        let (w, b_y) = rest.split_at_checked(l_hy)?;
-        let Shape { inputs, hidden, outputs } = shape;
-        let activation = crate::activation::Activation::Tanh;
-        (b_y.len() == l_y).then_some(NetworkRef {
-            cell: ElmanRef { inputs, hidden, activation, w_xh, w_hh, b },
-            readout: DenseRef { inputs: hidden, outputs, w, b: b_y },
-            head: Head::Linear,
-        })
+    /// `None` when the parameters aren't as many as [`Shape::parameters`].
+    pub fn new(shape: Shape, parameters: &'a [T]) -> Option<Self> {
+        (parameters.len() == shape.parameters()).then_some(NetworkRef { shape, parameters })
     }
 
-    /// Runs T steps from `h_0` on a batch of B. x is T x (I x B), `h` takes h_1 ... h_T.
-    ///
-    /// `y` takes the outputs of the last y.len() / (O B) steps: one block is many-to-one, T blocks
-    /// are many-to-many, in between the first steps only warm the state up.
-    #[inline(always)]
+    /// The sizes.
+    pub fn shape(self) -> Shape {
+        self.shape
+    }
+
+    /// The layers, from the inputs upwards.
+    pub fn layers(self) -> impl Iterator<Item = LayerRef<'a, T>> {
+        (0..self.shape.layers.count()).filter_map(move |i| self.layer(i))
+    }
+
+    /// Layer `i`, if there is one.
+    pub fn layer(self, i: usize) -> Option<LayerRef<'a, T>> {
+        let shape = self.shape;
+        let (from, to) = (shape.layer_parameters(i), shape.layer_parameters(i + 1));
+        shape.layers.get(i, shape.inputs).view(self.parameters.get(from..to)?)
+    }
+
+    /// The readout.
+    pub fn readout(self) -> DenseRef<'a, T> {
+        let Shape { layers, outputs, .. } = self.shape;
+        let from = self.shape.layer_parameters(layers.count());
+        let rest = self.parameters.get(from..).unwrap_or_default();
+        let (w, b) = rest.split_at_checked(outputs * layers.hidden()).unwrap_or_default();
+        DenseRef { inputs: layers.hidden(), outputs, w, b }
+    }
+
+    /// One step of every layer; `memory` holds [`Shape::memory`] numbers. Returns h_t of the
+    /// uppermost.
+    pub fn step<'m, A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &'m mut [T]) -> &'m [T] {
+        let mut rest = memory;
+        let mut below: &[T] = &[];
+        for (i, layer) in self.layers().enumerate() {
+            let Layer { hidden, .. } = layer.layer();
+            let memory = take(&mut rest, layer.layer().memory());
+            layer.step::<A>(if i == 0 { x } else { Columns::Values(below) }, memory);
+            below = memory.get(..hidden).unwrap_or_default();
+        }
+        below
+    }
+
+    /// h of the uppermost layer in the memory of a stream.
+    pub fn h<'m>(self, memory: &'m [T]) -> &'m [T] {
+        let below = self.shape.before(self.shape.layers.count() - 1, Layer::memory);
+        part(memory, below, self.shape.layers.hidden())
+    }
+
+    /// Runs T steps; `o` takes the outputs (in front of the head) of the last o.len() / (O B) steps:
+    /// one block is many-to-one, T blocks are many-to-many, in between the first steps only warm the
+    /// state up. `sequence.start` is [`Shape::state`] x B, layer after layer.
     pub fn forward<A: Arithmetic<T>>(
         self,
-        batch: usize,
-        x: &[T],
-        h_0: &[T],
-        h: &mut [T],
-        y: &mut [T],
+        sequence: Sequence<'_, T>,
+        workspace: Workspace<'_, T>,
+        o: &mut [T],
     ) {
-        self.cell.forward::<A>(batch, x, h_0, h);
-        let outputs = self.readout.outputs;
-        let scored = last_columns(h, self.cell.hidden, y.len() / outputs.max(1));
-        self.readout.forward::<A>(scored, y);
-        self.head.apply(y, outputs);
+        let Sequence { batch, mut x, mut start } = sequence;
+        let Workspace { mut cache, mut masks, mut masked } = workspace;
+        let n = cache.len() / self.shape.cache().max(1);
+        let mut h: &[T] = &[];
+        for cell in self.layers() {
+            let layer = cell.layer();
+            let h_0;
+            (h_0, start) = start.split_at_checked(layer.state() * batch).unwrap_or_default();
+            let cache = take(&mut cache, layer.cache() * n);
+            cell.forward::<A>(Sequence { batch, x, start: h_0 }, cache);
+            h = part(cache, 0, layer.hidden * n);
+            x = Columns::Values(h);
+            if let Some((mask, rest)) =
+                masks.split_at_checked(h.len()).filter(|_| !masks.is_empty())
+            {
+                masks = rest;
+                let dropped = take(&mut masked, h.len());
+                for (to, (&h, &mask)) in dropped.iter_mut().zip(h.iter().zip(mask)) {
+                    *to = h * mask;
+                }
+                x = Columns::Values(dropped);
+            }
+        }
+        let readout = self.readout();
+        let scored = o.len() / readout.outputs.max(1) * readout.inputs;
+        readout.forward::<A>(last(h, scored), o);
     }
 
-    /// Adds dL/d(parameters) to `gradient`, from `d_o` = dL/do of the steps that
-    /// [`forward`](Self::forward) gave outputs for (with a softmax head: in front of it).
-    ///
-    /// `d` is scratch of h's size and holds dL/dz_t afterwards. `truncation`: see
-    /// [`ElmanRef::backward`].
-    #[inline(always)]
+    /// Copies the state after the last step of a [`forward`](Self::forward) into `state`, laid out as
+    /// its start.
+    pub fn last_state(self, batch: usize, cache: &[T], mut state: &mut [T]) {
+        let n = cache.len() / self.shape.cache().max(1);
+        for (i, cell) in self.layers().enumerate() {
+            let layer = cell.layer();
+            let cache = part(cache, self.shape.before(i, Layer::cache) * n, layer.cache() * n);
+            let state = take(&mut state, layer.state() * batch);
+            cell.last_state(layer.hidden * batch, n / batch.max(1), cache, state);
+        }
+    }
+
+    /// Adds dL/d(parameters) to the flat `gradient`, from `d_o` = dL/do of the steps that
+    /// [`forward`](Self::forward) gave outputs for (with a softmax head: in front of it), over what it
+    /// left in `workspace`. `truncation`: see [`Errors`].
     #[allow(clippy::too_many_arguments)] // One name for each tensor of the equations.
     pub fn backward<A: Arithmetic<T>>(
         self,
-        batch: usize,
+        sequence: Sequence<'_, T>,
+        workspace: Workspace<'_, T>,
         truncation: usize,
-        x: &[T],
-        h_0: &[T],
-        h: &[T],
         d_o: &[T],
-        d: &mut [T],
-        gradient: NetworkMut<'_, T>,
+        space: BackwardSpace<'_, T>,
+        gradient: &mut [T],
     ) {
-        let NetworkRef { cell, readout, .. } = self;
+        let Sequence { batch, x, start } = sequence;
+        let Workspace { cache, masks, masked } = workspace;
+        let BackwardSpace { d, space } = space;
+        let shape = self.shape;
+        let n = cache.len() / shape.cache().max(1);
         d.fill(T::ZERO);
-        let columns = d_o.len() / readout.outputs.max(1);
-        let skipped = d.len().saturating_sub(columns * cell.hidden);
-        let d_h = d.get_mut(skipped..).unwrap_or_default();
-        let h_scored = last_columns(h, cell.hidden, columns);
-        readout.backward::<A>(h_scored, d_o, gradient.readout, d_h);
-        cell.backward::<A>(batch, truncation, x, h_0, h, d, gradient.cell);
+        for i in (0..shape.layers.count()).rev() {
+            let Some(cell) = self.layer(i) else { continue };
+            let layer = cell.layer();
+            let (cache_below, rest) = split(cache, shape.before(i, Layer::cache) * n);
+            let (cache_here, _) = split(rest, layer.cache() * n);
+            let (d_below, rest) = split(d, shape.before(i, |layer| layer.hidden) * n);
+            let (d_h, _) = split(rest, layer.hidden * n);
+            if i + 1 == shape.layers.count() {
+                let scored = d_o.len() / shape.outputs.max(1) * layer.hidden;
+                let h = part(cache_here, 0, layer.hidden * n);
+                let h = last(h, scored);
+                let (_, gradient) = split(gradient, shape.layer_parameters(i + 1));
+                let (w, b) = split(gradient, shape.outputs * layer.hidden);
+                let (_, d_h) = split(d_h, layer.hidden * n - scored);
+                self.readout().backward::<A>(h, d_o, DenseMut { w, b }, d_h, space);
+            }
+            // What this layer read: the inputs, or the h of the layer below, masked or not.
+            let lower = layer.inputs * n;
+            let (x, d_x) = if i == 0 {
+                (x, &mut [][..])
+            } else {
+                let at = shape.before(i - 1, |layer| layer.hidden) * n;
+                let h = if masks.is_empty() {
+                    part(cache_below, shape.before(i - 1, Layer::cache) * n, lower)
+                } else {
+                    part(masked, at, lower)
+                };
+                (Columns::Values(h), split(d_below, at).1)
+            };
+            let start = part(start, shape.before(i, Layer::state) * batch, layer.state() * batch);
+            let sequence = Sequence { batch, x, start };
+            let (_, gradient) = split(gradient, shape.layer_parameters(i));
+            let (gradient, _) = split(gradient, layer.parameters());
+            let errors = Errors { truncation, d: d_h, dx: &mut *d_x, space: &mut *space };
+            cell.backward::<A>(sequence, cache_here, errors, gradient);
+            if i > 0 && !masks.is_empty() {
+                let mask = part(masks, shape.before(i - 1, |layer| layer.hidden) * n, lower);
+                d_x.iter_mut().zip(mask).for_each(|(d, &mask)| *d *= mask);
+            }
+        }
+    }
+
+    /// Values of scratch that [`backward`](Self::backward) needs.
+    pub fn space<A: Arithmetic<T>>(self) -> usize {
+        let layers = self.layers().map(LayerRef::space::<A>).fold(0, usize::max);
+        layers.max(self.readout().space::<A>())
     }
 }
 
-/// The last `columns` columns of a matrix of `rows` rows.
-#[inline(always)]
-fn last_columns<T>(matrix: &[T], rows: usize, columns: usize) -> &[T] {
-    matrix.get(matrix.len().saturating_sub(columns * rows)..).unwrap_or_default()
+/// Both sides of `at`; what is missing is empty.
+fn split<T>(values: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
+    values.split_at_mut_checked(at).unwrap_or_default()
 }
 
-impl<'a, T: Scalar> NetworkMut<'a, T> {
-    /// The mutable counterpart of [`NetworkRef::from_flat`].
-    pub fn from_flat(shape: Shape, flat: &'a mut [T]) -> Option<Self> {
-        let [l_xh, l_hh, l_b, l_hy, l_y] = shape.lengths();
-        let (w_xh, rest) = flat.split_at_mut_checked(l_xh)?;
-        let (w_hh, rest) = rest.split_at_mut_checked(l_hh)?;
-        let (b, rest) = rest.split_at_mut_checked(l_b)?;
-        let (w, b_y) = rest.split_at_mut_checked(l_hy)?;
-        (b_y.len() == l_y).then_some(NetworkMut {
-            cell: ElmanMut { w_xh, w_hh, b },
-            readout: DenseMut { w, b: b_y },
-        })
-    }
+/// `count` values from `from` on; empty where there aren't as many.
+fn part<T>(values: &[T], from: usize, count: usize) -> &[T] {
+    values.get(from..from + count).unwrap_or_default()
+}
+
+/// The last `count` values.
+fn last<T>(values: &[T], count: usize) -> &[T] {
+    values.get(values.len().saturating_sub(count)..).unwrap_or_default()
 }

@@ -64,10 +64,12 @@ pub struct Adam<T, P> {
     pub beta_2: T,
     /// Added to the root of the second moment, 1e-8 by default.
     pub epsilon: T,
-    first: P,
-    second: P,
+    /// m, the running mean of the gradient.
+    pub first: P,
+    /// v, the running mean of its square.
+    pub second: P,
     /// beta_1^t and beta_2^t.
-    powers: [T; 2],
+    pub powers: [T; 2],
 }
 
 impl<T: Scalar, P: Parameters<T> + Clone> Adam<T, P> {

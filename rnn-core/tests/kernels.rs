@@ -65,14 +65,12 @@ fn kernel<T: Real, A: Arithmetic<T>>(verb: Verb, case: &Case<T>) -> Vec<T> {
     let [n_1, n_2] = [case.x[0].len(), case.x[1].len()];
     let [w_1, w_2, x_1, x_2, d] =
         [&case.w[0], &case.w[1], &case.x[0], &case.x[1], &case.d].map(column_major);
-    let first = Product { w: &w_1, x: &x_1, inputs: n_1 };
+    let first = Product::new(&w_1, &x_1, n_1);
     // What the output held before must not show.
     let mut out = vec![T::from_f64(7.0); rows * batch];
     match verb {
         Verb::Affine if n_2 == 0 => A::affine(&mut out, *rows, bias, first, Product::NONE),
-        Verb::Affine => {
-            A::affine(&mut out, *rows, bias, first, Product { w: &w_2, x: &x_2, inputs: n_2 })
-        }
+        Verb::Affine => A::affine(&mut out, *rows, bias, first, Product::new(&w_2, &x_2, n_2)),
         Verb::Readout => A::readout(&mut out, *rows, bias, first),
         Verb::TransposeMultiply => {
             out = x_1.clone();

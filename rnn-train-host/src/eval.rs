@@ -134,7 +134,7 @@ pub fn evaluate(model: &Model, table: &Table, question: Question) -> Result<Eval
     let filled = table.forward_fill();
     let (measured, rows) = (table.rows(), filled.rows());
     let split = Split::of(rows.len());
-    let target = model.header.target;
+    let target = model.target();
     let steps = question.steps;
     let part = split.part(question.part);
     let origins = origins(part.clone(), steps)?;

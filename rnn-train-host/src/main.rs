@@ -22,9 +22,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // A file that is being written is finished first, so that none is left half-written.
-    let handler =
-        ctrlc::set_handler(|| rnn_train_host::atomic::between_writes(|| std::process::exit(130)));
+    let handler = ctrlc::set_handler(command::interrupt);
     if let Err(error) = handler {
         eprintln!("warning: Ctrl-C won't be handled ({error})");
     }

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use rnn_core::model_file::Header;
+use rnn_core::layers::{Kind, Layer};
+use rnn_core::model_file::{Header, Task};
 use rnn_core::scaling::Channel;
 
 /// Cycles of a multiply-add of the portable kernel on a Cortex-M4F, compiled for that core.
@@ -32,24 +33,42 @@ pub struct Requirements {
 impl Requirements {
     /// Of the model with this header, in f32.
     pub fn of(header: &Header) -> Self {
-        let Header { inputs, hidden, window, .. } = *header;
-        // In the windowed form the cell runs over the whole window for every sample.
+        let Header { inputs, window, .. } = *header;
+        let shape = header.shape();
+        let channels = match header.task {
+            Task::Forecast { .. } => inputs,
+            Task::Text(_) => 0,
+        };
+        // In the windowed form the cells run over the whole window for every sample.
         let steps = window.max(1);
-        let macs = steps * hidden * (inputs + hidden) + inputs * hidden;
+        let layers: usize = shape.layers().map(Layer::multiply_adds).sum();
+        let readout = shape.multiply_adds() - layers;
+        let macs = steps * layers + readout;
+        let squashed: usize = shape.layers().map(activations).sum();
         let cycles = CYCLES_PER_MAC * macs as f64
-            + CYCLES_PER_TANH * (steps * hidden) as f64
-            + CYCLES_PER_CHANNEL * inputs as f64;
-        // h and its successor; last sample and scratch; the window; its filling and the
-        // reference to the model: a word each.
-        let words = 2 * hidden + 2 * inputs + window * inputs + 2;
+            + CYCLES_PER_TANH * (steps * squashed) as f64
+            + CYCLES_PER_CHANNEL * channels as f64;
+        // The layers' memory; last sample and scratch; the window; its filling and the reference to
+        // the model: a word each.
+        let words = shape.memory() + 2 * channels + window * channels + 2;
         Requirements {
-            flash: 4 * header.shape().parameters() + inputs * size_of::<Channel>(),
+            flash: 4 * shape.parameters() + channels * size_of::<Channel>(),
             ram: 4 * words,
-            stack: STACK_OF_FRAMES + 8 * inputs,
+            stack: STACK_OF_FRAMES + 8 * channels,
             macs,
             cycles: cycles.round() as u64,
         }
     }
+}
+
+/// Values of tanh or sigmoid in a step.
+fn activations(layer: Layer) -> usize {
+    layer.hidden
+        * match layer.kind {
+            Kind::Elman(_) => 1,
+            Kind::Gru(_) => 3,
+            Kind::Lstm => 5,
+        }
 }
 
 /// A clock's frequency, as `168MHz`, `48 MHz`, `32768 Hz` or a plain number of hertz.
@@ -83,14 +102,23 @@ impl FromStr for Clock {
 #[cfg(test)]
 mod tests {
     use super::{Clock, Requirements};
+    use rnn_core::activation::Activation;
+    use rnn_core::cell::Cell;
+    use rnn_core::elman::Elman;
     use rnn_core::forecast::Forecaster;
-    use rnn_core::model_file::Header;
+    use rnn_core::gru::{Gru, Reset, ResetAfter};
+    use rnn_core::layers::{Kind, Layers};
+    use rnn_core::lstm::Lstm;
+    use rnn_core::model_file::{Header, Task};
     use rnn_core::scaling::Mode;
     use rnn_core::stream::Predictor;
 
-    fn header(inputs: usize, hidden: usize, window: usize) -> Header {
-        let mode = Mode::Raw;
-        Header { inputs, hidden, window, mode, target: 0, self_tests: 0, seed: 0 }
+    const ELMAN: Kind = Kind::Elman(Activation::Tanh);
+
+    fn header(kind: Kind, inputs: usize, hidden: usize, window: usize) -> Header {
+        let task = Task::Forecast { mode: Mode::Raw, target: 0 };
+        let layers = Layers::one(kind, hidden);
+        Header { task, inputs, layers, window, self_tests: 0, two_biases: false, seed: 0 }
     }
 
     #[test]
@@ -108,25 +136,31 @@ mod tests {
     #[test]
     fn multiply_adds_are_those_of_the_equations() {
         // W_xh x, W_hh h, W_hy h.
-        assert_eq!(Requirements::of(&header(1, 32, 0)).macs, 32 + 1024 + 32);
-        assert_eq!(Requirements::of(&header(2, 8, 20)).macs, 20 * (16 + 64) + 16);
+        assert_eq!(Requirements::of(&header(ELMAN, 1, 32, 0)).macs, 32 + 1024 + 32);
+        assert_eq!(Requirements::of(&header(ELMAN, 2, 8, 20)).macs, 20 * (16 + 64) + 16);
+        let gru = Kind::Gru(Reset::After);
+        assert_eq!(Requirements::of(&header(gru, 2, 32, 0)).macs, 3 * 32 * 34 + 2 * 32);
+        assert_eq!(Requirements::of(&header(Kind::Lstm, 1, 32, 0)).macs, 4 * 32 * 33 + 32);
+    }
+
+    /// RAM and flash as the types of the core have them.
+    fn check<C: Cell<f32, I, H>, const I: usize, const H: usize, const W: usize>(kind: Kind) {
+        let header = header(kind, I, H, W);
+        let needs = Requirements::of(&header);
+        // The reference and the count are twice as wide here as on the chip.
+        let ram = needs.ram + 2 * (size_of::<usize>() - 4);
+        let size = size_of::<Predictor<'_, C, I, H, W>>();
+        assert!((ram..ram + size_of::<usize>()).contains(&size), "{header:?}: {ram} {size}");
+        let weights = size_of::<Forecaster<C, I, H>>();
+        assert!((needs.flash..needs.flash + 32).contains(&weights), "{needs:?} {weights}");
     }
 
     #[test]
-    fn ram_is_that_of_the_predictor() {
-        // The reference and the count are twice as wide here as on the chip.
-        let wider = 2 * (size_of::<usize>() - 4);
-        let sizes = [
-            (header(1, 32, 0), size_of::<Predictor<'_, 1, 32, 0>>()),
-            (header(3, 7, 0), size_of::<Predictor<'_, 3, 7, 0>>()),
-            (header(2, 16, 20), size_of::<Predictor<'_, 2, 16, 20>>()),
-        ];
-        for (header, size) in sizes {
-            let ram = Requirements::of(&header).ram + wider;
-            assert!((ram..ram + size_of::<usize>()).contains(&size), "{header:?}: {ram} {size}");
-        }
-        let weights = size_of::<Forecaster<1, 32>>();
-        let flash = Requirements::of(&header(1, 32, 0)).flash;
-        assert!((flash..flash + 32).contains(&weights), "{flash} {weights}");
+    fn ram_and_flash_are_those_of_the_types() {
+        check::<Elman<f32, 1, 32>, 1, 32, 0>(ELMAN);
+        check::<Elman<f32, 3, 7>, 3, 7, 0>(ELMAN);
+        check::<Elman<f32, 2, 16>, 2, 16, 20>(ELMAN);
+        check::<Gru<f32, 2, 16, ResetAfter>, 2, 16, 0>(Kind::Gru(Reset::After));
+        check::<Lstm<f32, 1, 32>, 1, 32, 0>(Kind::Lstm);
     }
 }

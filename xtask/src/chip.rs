@@ -4,7 +4,10 @@ use crate::command::root;
 use crate::firmware::{self, Profile};
 use crate::tally::Tally;
 use anyhow::{Context, Result, ensure};
-use rnn_core::model_file::Header;
+use rnn_core::activation::Activation;
+use rnn_core::gru::Reset;
+use rnn_core::layers::{Kind, Layers};
+use rnn_core::model_file::{Header, Task};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_train_host::device::{self, Device};
@@ -22,24 +25,33 @@ pub(crate) struct Tested {
 }
 
 /// One with known predictions, a wider one, and one that works on windows.
-pub(crate) fn models() -> Result<[Tested; 3]> {
+pub(crate) fn models() -> Result<[Tested; 5]> {
     let folder = root().join("out/test");
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
     let random = |name, header: Header| {
-        let path = folder.join(format!("{}-{}.rnn", header.inputs, header.hidden));
+        let path = folder.join(format!("{}-{}.rnn", header.inputs, header.layers.hidden()));
         random_model(header)?.save(&path)?;
         anyhow::Ok(Tested { name, path })
     };
     let header = Header {
+        task: Task::Forecast { mode: Mode::Residual, target: 0 },
         inputs: 1,
-        hidden: 32,
+        layers: Layers::one(Kind::Elman(Activation::Tanh), 32),
         window: 0,
-        mode: Mode::Residual,
-        target: 0,
         self_tests: 16,
+        two_biases: false,
         seed: 1,
     };
-    let windowed = Header { inputs: 3, hidden: 9, window: 5, mode: Mode::Raw, ..header };
+    let windowed = Header {
+        task: Task::Forecast { mode: Mode::Raw, target: 0 },
+        inputs: 3,
+        layers: Layers::one(Kind::Elman(Activation::Tanh), 9),
+        window: 5,
+        ..header
+    };
+    let gru = Header { layers: Layers::one(Kind::Gru(Reset::After), 16), inputs: 2, ..header };
+    let lstm = Layers::one(Kind::Lstm, 12).with(Kind::Gru(Reset::Before), 7);
+    let stack = Header { layers: lstm.context("two layers fit")?, ..header };
     Ok([
         Tested {
             name: "2 channels, 3 hidden units",
@@ -47,6 +59,8 @@ pub(crate) fn models() -> Result<[Tested; 3]> {
         },
         random("1 channel, 32 hidden units", header)?,
         random("3 channels, 9 hidden units, windows of 5", windowed)?,
+        random("GRU, 2 channels, 16 hidden units", gru)?,
+        random("LSTM of 12 under a GRU of 7, reset before", stack)?,
     ])
 }
 
@@ -65,6 +79,7 @@ fn random_model(header: Header) -> Result<Model> {
     };
     Ok(Model {
         header,
+        biases: Vec::new(),
         names: (1..=header.inputs).map(|i| format!("channel {i}")).collect(),
         channels: vec![scales; header.inputs],
         parameters: uniform(header.shape().parameters(), 0.4),

@@ -24,20 +24,58 @@ pub const FEW: usize = 8;
 /// Number of interleaved partial sums of such a readout.
 pub const PARTIALS: usize = 16;
 
-/// A factor of a product W X: W is rows x `inputs`, X is `inputs` x batch, both column-major.
+/// The columns of a matrix X: plain numbers, or symbols that stand for one-hot columns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Columns<'a, T> {
+    /// `inputs` x batch, column-major.
+    Values(&'a [T]),
+    /// Column n is 1 in row `symbols[n]` and 0 elsewhere. A product with it is a look-up of W's
+    /// column, with the bits that the multiplications would give. A symbol beyond the rows of X is a
+    /// column of zeros.
+    Symbols(&'a [u16]),
+}
+
+impl<'a, T> Columns<'a, T> {
+    /// No columns.
+    pub const NONE: Self = Columns::Values(&[]);
+
+    /// The first `count` columns of `inputs` rows, and the others; fewer where there are fewer.
+    #[inline(always)]
+    pub fn split(self, inputs: usize, count: usize) -> (Self, Self) {
+        match self {
+            Columns::Values(x) => {
+                let at = (inputs * count).min(x.len());
+                let (first, rest) = x.split_at_checked(at).unwrap_or_default();
+                (Columns::Values(first), Columns::Values(rest))
+            }
+            Columns::Symbols(s) => {
+                let (first, rest) = s.split_at_checked(count.min(s.len())).unwrap_or_default();
+                (Columns::Symbols(first), Columns::Symbols(rest))
+            }
+        }
+    }
+}
+
+/// A product W X: W is rows x `inputs`, X is `inputs` x batch, both column-major.
 #[derive(Clone, Copy, Debug)]
 pub struct Product<'a, T> {
     /// W, rows x inputs.
     pub w: &'a [T],
     /// X, inputs x batch.
-    pub x: &'a [T],
+    pub x: Columns<'a, T>,
     /// Columns of W, rows of X.
     pub inputs: usize,
 }
 
-impl<T> Product<'_, T> {
+impl<'a, T> Product<'a, T> {
     /// No product at all.
-    pub const NONE: Self = Product { w: &[], x: &[], inputs: 0 };
+    pub const NONE: Self = Product { w: &[], x: Columns::NONE, inputs: 0 };
+
+    /// W X of plain numbers.
+    #[inline(always)]
+    pub const fn new(w: &'a [T], x: &'a [T], inputs: usize) -> Self {
+        Product { w, x: Columns::Values(x), inputs }
+    }
 }
 
 /// A way to multiply, add and squash. The cells are written once, over this.
@@ -52,16 +90,30 @@ pub trait Arithmetic<T: Scalar> {
     );
 
     /// out = b 1^T + W X in the order for few outputs.
-    fn readout(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>);
+    fn readout(out: &mut [T], rows: usize, bias: &[T], w: &[T], x: &[T], inputs: usize);
 
-    /// out += W^T D: W is rows x cols, D is rows x batch, `out` is cols x batch.
+    /// W in the form that [`transpose_multiply`](Self::transpose_multiply) takes, made once per
+    /// sequence in `space` of [`transposed_len`](Self::transposed_len) values; W is rows x cols.
+    fn transposed<'a>(w: &'a [T], rows: usize, cols: usize, space: &'a mut [T]) -> &'a [T];
+
+    /// Values of space that [`transposed`](Self::transposed) needs.
+    fn transposed_len(rows: usize, cols: usize) -> usize;
+
+    /// out += W^T D with W from [`transposed`](Self::transposed): W is rows x cols, D is
+    /// rows x batch, `out` is cols x batch.
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
 
     /// W += D X^T: D is rows x n, X is cols x n, W is rows x cols.
-    fn outer(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize);
+    fn outer(w: &mut [T], d: &[T], rows: usize, x: Columns<'_, T>, cols: usize);
 
     /// z = sigma(z).
     fn activate(activation: Activation, z: &mut [T]);
+
+    /// Runs an elementwise loop in vectors as wide as the machine's.
+    fn wide<R>(work: impl FnOnce() -> R) -> R;
+
+    /// tanh of one number, the one that [`activate`](Self::activate) uses.
+    fn tanh(x: T) -> T;
 }
 
 /// The device's arithmetic: products are rounded, then added.

@@ -1,7 +1,7 @@
 //! The portable kernels, which define the truth, in a form that can't panic: dimensions are run-time
 //! values, so pieces are taken with iterators and `first_chunk`, never by index.
 
-use super::{Arithmetic, Inference, MultiplyAdd, PARTIALS, Product, fold};
+use super::{Arithmetic, Columns, Inference, MultiplyAdd, PARTIALS, Product, fold};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -14,15 +14,13 @@ impl<T: Scalar> Arithmetic<T> for Inference {
         first: Product<'_, T>,
         second: Product<'_, T>,
     ) {
-        let mut x_1 = first.x;
-        let mut x_2 = second.x;
+        let (mut first, mut second) = (first, second);
         for column in out.chunks_exact_mut(rows.max(1)) {
-            let (head, tail) = x_1.split_at_checked(first.inputs).unwrap_or_default();
-            x_1 = tail;
-            let first = Product { x: head, ..first };
-            let (head, tail) = x_2.split_at_checked(second.inputs).unwrap_or_default();
-            x_2 = tail;
-            let second = Product { x: head, ..second };
+            let (x_1, x_2);
+            (x_1, first.x) = first.x.split(first.inputs, 1);
+            (x_2, second.x) = second.x.split(second.inputs, 1);
+            let first = Product { x: x_1, ..first };
+            let second = Product { x: x_2, ..second };
             let row = panels::<T, 16>(column, 0, rows, bias, first, second);
             let row = panels::<T, 4>(column, row, rows, bias, first, second);
             panels::<T, 1>(column, row, rows, bias, first, second);
@@ -30,14 +28,14 @@ impl<T: Scalar> Arithmetic<T> for Inference {
     }
 
     #[inline(never)]
-    fn readout(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>) {
-        let mut columns = product.x.chunks_exact(product.inputs.max(1));
+    fn readout(out: &mut [T], rows: usize, bias: &[T], w: &[T], x: &[T], inputs: usize) {
+        let mut columns = x.chunks_exact(inputs.max(1));
         // No `zip`: compiled for size, it forgets that a chunk isn't empty and keeps a panic.
         for column in out.chunks_exact_mut(rows.max(1)) {
             let Some(x) = columns.next() else { break };
             for (row, o) in column.iter_mut().enumerate() {
                 let mut partial = [T::ZERO; PARTIALS];
-                let panels = product.w.chunks(rows.saturating_mul(PARTIALS).max(1));
+                let panels = w.chunks(rows.saturating_mul(PARTIALS).max(1));
                 for (w, x) in panels.zip(x.chunks(PARTIALS)) {
                     let weights = w.get(row..).unwrap_or_default().iter().step_by(rows.max(1));
                     for ((p, &w), &x) in partial.iter_mut().zip(weights).zip(x) {
@@ -47,6 +45,16 @@ impl<T: Scalar> Arithmetic<T> for Inference {
                 *o = bias.get(row).copied().unwrap_or(T::ZERO) + fold(partial);
             }
         }
+    }
+
+    #[inline(always)]
+    fn transposed<'a>(w: &'a [T], _: usize, _: usize, _: &'a mut [T]) -> &'a [T] {
+        w
+    }
+
+    #[inline(always)]
+    fn transposed_len(_: usize, _: usize) -> usize {
+        0
     }
 
     #[inline(never)]
@@ -59,11 +67,24 @@ impl<T: Scalar> Arithmetic<T> for Inference {
     }
 
     #[inline(never)]
-    fn outer(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize) {
-        for (d, x) in d.chunks_exact(rows.max(1)).zip(x.chunks_exact(cols.max(1))) {
-            for (w, &x) in w.chunks_exact_mut(rows.max(1)).zip(x) {
-                for (w, &d) in w.iter_mut().zip(d) {
-                    *w = Inference::multiply_add(*w, d, x);
+    fn outer(w: &mut [T], d: &[T], rows: usize, x: Columns<'_, T>, cols: usize) {
+        let d = d.chunks_exact(rows.max(1));
+        match x {
+            Columns::Values(x) => {
+                for (d, x) in d.zip(x.chunks_exact(cols.max(1))) {
+                    for (w, &x) in w.chunks_exact_mut(rows.max(1)).zip(x) {
+                        for (w, &d) in w.iter_mut().zip(d) {
+                            *w = Inference::multiply_add(*w, d, x);
+                        }
+                    }
+                }
+            }
+            Columns::Symbols(symbols) => {
+                for (d, &symbol) in d.zip(symbols) {
+                    let column = w.get_mut(usize::from(symbol).saturating_mul(rows)..);
+                    for (w, &d) in column.unwrap_or_default().iter_mut().zip(d) {
+                        *w += d;
+                    }
                 }
             }
         }
@@ -72,6 +93,16 @@ impl<T: Scalar> Arithmetic<T> for Inference {
     #[inline(never)]
     fn activate(activation: Activation, z: &mut [T]) {
         activation.apply(z);
+    }
+
+    #[inline(always)]
+    fn wide<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    #[inline(always)]
+    fn tanh(x: T) -> T {
+        x.tanh()
     }
 }
 
@@ -91,11 +122,22 @@ fn panels<T: Scalar, const L: usize>(
         let start = bias.get(row..).and_then(|b| b.first_chunk::<L>());
         let mut acc = start.copied().unwrap_or([T::ZERO; L]);
         for product in [first, second] {
-            let weights = product.w.get(row..).unwrap_or_default().chunks(rows.max(1));
-            for (w, &x) in weights.zip(product.x) {
-                let Some(w) = w.first_chunk::<L>() else { break };
-                for (acc, &w) in acc.iter_mut().zip(w) {
-                    *acc = Inference::multiply_add(*acc, w, x);
+            let weights = product.w.get(row..).unwrap_or_default();
+            match product.x {
+                Columns::Values(x) => {
+                    for (w, &x) in weights.chunks(rows.max(1)).zip(x) {
+                        let Some(w) = w.first_chunk::<L>() else { break };
+                        for (acc, &w) in acc.iter_mut().zip(w) {
+                            *acc = Inference::multiply_add(*acc, w, x);
+                        }
+                    }
+                }
+                Columns::Symbols(symbols) => {
+                    let symbol = symbols.first().map_or(usize::MAX, |&s| usize::from(s));
+                    let column = weights.get(symbol.saturating_mul(rows)..);
+                    if let Some(w) = column.and_then(|w| w.first_chunk::<L>()) {
+                        acc.iter_mut().zip(w).for_each(|(acc, &w)| *acc += w);
+                    }
                 }
             }
         }

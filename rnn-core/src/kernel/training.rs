@@ -2,7 +2,7 @@
 //! compiled for each instruction set of the host. Every form gives the same bits: a fused
 //! multiply-add has one correct result, and the order is the seam's.
 
-use super::{Arithmetic, MultiplyAdd, PARTIALS, Product, Training, fold};
+use super::{Arithmetic, Columns, MultiplyAdd, PARTIALS, Product, Training, fold};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -10,8 +10,6 @@ use crate::scalar::Scalar;
 const LANES: usize = 16;
 /// Columns of a batch per block.
 const COLUMNS: usize = 4;
-/// Rows of W that [`transpose_multiply`] turns at a time.
-const TURNED: usize = 64;
 
 /// Makes each verb's dispatcher: the body below, compiled for what the machine turns out to have.
 macro_rules! dispatch {
@@ -33,10 +31,50 @@ macro_rules! dispatch {
                 }
                 $verb($($arg),*)
             })*
+
+            fn wide<R>(work: impl FnOnce() -> R) -> R {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    if std::is_x86_feature_detected!("avx512f") {
+                        // SAFETY: the processor has what the function was compiled for.
+                        #[allow(unsafe_code)]
+                        return unsafe { avx512::wide(work) };
+                    }
+                    if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                        // SAFETY: as above.
+                        #[allow(unsafe_code)]
+                        return unsafe { avx2::wide(work) };
+                    }
+                }
+                work()
+            }
+
+            fn transposed<'a>(w: &'a [T], rows: usize, cols: usize, space: &'a mut [T]) -> &'a [T] {
+                let space = &mut space[..rows * cols];
+                for (row, out) in space.chunks_exact_mut(cols.max(1)).enumerate() {
+                    for (out, w) in out.iter_mut().zip(w.chunks_exact(rows)) {
+                        *out = w[row];
+                    }
+                }
+                space
+            }
+
+            fn transposed_len(rows: usize, cols: usize) -> usize {
+                rows * cols
+            }
+
+            #[inline(always)]
+            fn tanh(x: T) -> T {
+                x.tanh_training()
+            }
         }
         #[cfg(target_arch = "x86_64")]
         mod avx512 {
             use super::*;
+            #[target_feature(enable = "avx512f,avx2,fma")]
+            pub(super) fn wide<R>(work: impl FnOnce() -> R) -> R {
+                work()
+            }
             $(#[target_feature(enable = "avx512f,avx2,fma")]
             pub(super) fn $verb<T: Scalar>($($arg: $type),*) {
                 super::$verb($($arg),*)
@@ -45,6 +83,10 @@ macro_rules! dispatch {
         #[cfg(target_arch = "x86_64")]
         mod avx2 {
             use super::*;
+            #[target_feature(enable = "avx2,fma")]
+            pub(super) fn wide<R>(work: impl FnOnce() -> R) -> R {
+                work()
+            }
             $(#[target_feature(enable = "avx2,fma")]
             pub(super) fn $verb<T: Scalar>($($arg: $type),*) {
                 super::$verb($($arg),*)
@@ -55,9 +97,9 @@ macro_rules! dispatch {
 
 dispatch! {
     affine(out: &mut [T], rows: usize, bias: &[T], first: Product<'_, T>, second: Product<'_, T>);
-    readout(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>);
+    readout(out: &mut [T], rows: usize, bias: &[T], w: &[T], x: &[T], inputs: usize);
     transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
-    outer(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize);
+    outer(w: &mut [T], d: &[T], rows: usize, x: Columns<'_, T>, cols: usize);
     activate(activation: Activation, z: &mut [T]);
 }
 
@@ -104,6 +146,18 @@ fn accumulate<T: Scalar>(
     if inputs == 0 {
         return;
     }
+    let x = match x {
+        Columns::Values(x) => x,
+        Columns::Symbols(symbols) => {
+            for (acc, &symbol) in acc.iter_mut().zip(&symbols[column..column + columns]) {
+                if usize::from(symbol) < inputs {
+                    let w = load(&w[usize::from(symbol) * rows + row..], lanes);
+                    acc.iter_mut().zip(w).for_each(|(acc, w)| *acc += w);
+                }
+            }
+            return;
+        }
+    };
     // A missing column repeats the last one and is not stored.
     let x: [&[T]; COLUMNS] =
         core::array::from_fn(|c| &x[(column + c.min(columns - 1)) * inputs..][..inputs]);
@@ -134,8 +188,7 @@ fn load<T: Scalar>(from: &[T], lanes: usize) -> [T; LANES] {
 }
 
 #[inline(always)]
-fn readout<T: Scalar>(out: &mut [T], rows: usize, bias: &[T], product: Product<'_, T>) {
-    let Product { w, x, inputs } = product;
+fn readout<T: Scalar>(out: &mut [T], rows: usize, bias: &[T], w: &[T], x: &[T], inputs: usize) {
     for (column, x) in out.chunks_exact_mut(rows.max(1)).zip(x.chunks_exact(inputs.max(1))) {
         for (row, o) in column.iter_mut().enumerate() {
             let mut partial = [T::ZERO; PARTIALS];
@@ -157,48 +210,39 @@ fn readout<T: Scalar>(out: &mut [T], rows: usize, bias: &[T], product: Product<'
     }
 }
 
-/// Turns blocks of W so that the lanes run over the outputs here too. What an output holds between
-/// two blocks is stored unchanged, so the blocks don't show in the result.
+/// W comes transposed (cols x rows, column-major), so that the lanes run over the outputs here too.
 #[inline(always)]
 fn transpose_multiply<T: Scalar>(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]) {
     let batch = d.len() / rows.max(1);
-    let mut turned = [[T::ZERO; LANES]; TURNED];
     for col in (0..cols).step_by(LANES) {
         let lanes = LANES.min(cols - col);
-        for row in (0..rows).step_by(TURNED) {
-            let height = TURNED.min(rows - row);
-            for lane in 0..lanes {
-                let w = &w[(col + lane) * rows + row..][..height];
-                for (turned, &w) in turned.iter_mut().zip(w) {
-                    turned[lane] = w;
-                }
-            }
-            for column in (0..batch).step_by(COLUMNS) {
-                let columns = COLUMNS.min(batch - column);
-                let d: [&[T]; COLUMNS] = core::array::from_fn(|c| {
-                    &d[(column + c.min(columns - 1)) * rows + row..][..height]
-                });
-                let mut acc: [[T; LANES]; COLUMNS] = core::array::from_fn(|c| {
-                    load(&out[(column + c.min(columns - 1)) * cols + col..], lanes)
-                });
-                for (k, w) in turned.iter().enumerate().take(height) {
-                    for (acc, d) in acc.iter_mut().zip(d) {
-                        let d = d[k];
-                        for (acc, &w) in acc.iter_mut().zip(w) {
-                            *acc = Training::multiply_add(*acc, w, d);
-                        }
-                    }
-                }
-                for (c, acc) in acc.iter().enumerate().take(columns) {
-                    out[(column + c) * cols + col..][..lanes].copy_from_slice(&acc[..lanes]);
-                }
+        for column in (0..batch).step_by(COLUMNS) {
+            let columns = COLUMNS.min(batch - column);
+            let mut acc: [[T; LANES]; COLUMNS] = core::array::from_fn(|c| {
+                load(&out[(column + c.min(columns - 1)) * cols + col..], lanes)
+            });
+            accumulate(&mut acc, Product::new(w, d, rows), cols, col, lanes, column, columns);
+            for (c, acc) in acc.iter().enumerate().take(columns) {
+                out[(column + c) * cols + col..][..lanes].copy_from_slice(&acc[..lanes]);
             }
         }
     }
 }
 
 #[inline(always)]
-fn outer<T: Scalar>(w: &mut [T], d: &[T], rows: usize, x: &[T], cols: usize) {
+fn outer<T: Scalar>(w: &mut [T], d: &[T], rows: usize, x: Columns<'_, T>, cols: usize) {
+    let x = match x {
+        Columns::Values(x) => x,
+        Columns::Symbols(symbols) => {
+            for (d, &symbol) in d.chunks_exact(rows.max(1)).zip(symbols) {
+                if usize::from(symbol) < cols {
+                    let column = &mut w[usize::from(symbol) * rows..][..rows];
+                    column.iter_mut().zip(d).for_each(|(w, &d)| *w += d);
+                }
+            }
+            return;
+        }
+    };
     for row in (0..rows).step_by(LANES) {
         let lanes = LANES.min(rows - row);
         for col in (0..cols).step_by(COLUMNS) {
@@ -261,8 +305,8 @@ mod tests {
                 let (w, x) = (random(1, rows * cols), random(2, cols * batch));
                 let (v, h) = (random(3, rows * rows), random(4, rows * batch));
                 let (b, out) = (random(5, rows), random(6, rows * batch));
-                let first = Product { w: &w, x: &x, inputs: cols };
-                let second = Product { w: &v, x: &h, inputs: rows };
+                let first = Product::new(&w, &x, cols);
+                let second = Product::new(&v, &h, rows);
                 // SAFETY: only called where the processor was found to have the form.
                 #[allow(unsafe_code, unused_unsafe)]
                 unsafe {
@@ -275,8 +319,8 @@ mod tests {
                     same(
                         "readout",
                         &out,
-                        |o| readout(o, rows, &b, first),
-                        |o| form::readout(o, rows, &b, first),
+                        |o| readout(o, rows, &b, &w, &x, cols),
+                        |o| form::readout(o, rows, &b, &w, &x, cols),
                     );
                     same(
                         "transpose_multiply",
@@ -287,8 +331,8 @@ mod tests {
                     same(
                         "outer",
                         &w,
-                        |o| outer(o, &h, rows, &x, cols),
-                        |o| form::outer(o, &h, rows, &x, cols),
+                        |o| outer(o, &h, rows, Columns::Values(&x), cols),
+                        |o| form::outer(o, &h, rows, Columns::Values(&x), cols),
                     );
                     same(
                         "activate",

@@ -1,60 +1,51 @@
 //! Writing.
 
-use super::{CHANNEL, CRC, Error, HEADER, Header, MAGIC, NAME, VERSION};
-use crate::activation::Activation;
-use crate::forecast::ForecasterRef;
-use crate::network::{Head, NetworkRef};
-use crate::scaling::Mode;
+use super::{CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, Task, Unit, VERSION, kind_bytes};
+use crate::layers::MAX_LAYERS;
+use crate::scaling::{Channel, Mode};
 
 /// What [`encode`] writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Contents<'a> {
-    /// The header; its sizes and its mode are the model's.
+    /// The header; its sizes are the model's.
     pub header: Header,
-    /// The model: a tanh network with bias and a linear readout.
-    pub model: ForecasterRef<'a>,
-    /// One name per channel, at most [`NAME`] bytes each, without NUL.
+    /// One name per channel or symbol, at most [`Header::name_length`] bytes each, without NUL.
     pub names: &'a [&'a str],
-    /// S samples of I values.
+    /// The channels' scales; none for text.
+    pub channels: &'a [Channel],
+    /// Flat parameters, in the order of [`NetworkRef`](crate::network::NetworkRef).
+    pub parameters: &'a [f32],
+    /// Where the header says so: b_ih and b_hh of every layer.
+    pub biases: &'a [f32],
+    /// S samples.
     pub samples: &'a [f32],
     /// The predictions that the samples give.
     pub predictions: &'a [f32],
 }
 
-impl<'a> Contents<'a> {
-    /// W_xh, W_hh, b, W_hy, b_y.
-    fn tensors(&self) -> [&'a [f32]; 5] {
-        let NetworkRef { cell, readout, .. } = self.model.network;
-        [cell.w_xh, cell.w_hh, cell.b, readout.w, readout.b]
-    }
-
+impl Contents<'_> {
     /// Whether the parts fit together and the format has a place for them; [`Error::Field`] names
     /// the first one that doesn't.
     fn check(&self) -> Result<(), Error> {
-        let Contents { header, model, names, samples, predictions } = self;
+        let Contents { header, names, channels, parameters, biases, samples, predictions } = self;
         header.check_sizes()?;
-        let NetworkRef { cell, readout, head } = model.network;
-        let self_test_values = header.self_tests * header.inputs;
+        let scales = match header.task {
+            Task::Forecast { .. } => header.inputs,
+            Task::Text(_) => 0,
+        };
+        let self_test_values = header.self_tests * header.sample_length();
         let fields = [
-            (10, head == Head::Linear),
-            (11, cell.activation == Activation::Tanh),
-            (14, model.mode == header.mode),
-            (16, [cell.inputs, model.channels.len(), names.len()] == [header.inputs; 3]),
-            (20, [cell.hidden, readout.inputs] == [header.hidden; 2]),
-            (24, readout.outputs == header.inputs),
-            (36, [samples.len(), predictions.len()] == [self_test_values; 2]),
+            (16, names.len() == header.inputs && channels.len() == scales),
+            (28, [samples.len(), predictions.len()] == [self_test_values; 2]),
+            (header.tensors_at(), parameters.len() == header.shape().parameters()),
+            (header.biases_at(), biases.len() == header.kept_biases()),
         ];
-        let mut tensor_at = header.tensors_at();
-        let tensors = self.tensors().into_iter().zip(header.shape().lengths());
-        let tensors = tensors.map(|(tensor, length)| {
-            let field = (tensor_at, tensor.len() == length);
-            tensor_at += 4 * length;
-            field
+        let longest = header.name_length();
+        let names = names.iter().enumerate().map(|(i, name)| {
+            let fits = name.len() <= longest && !name.contains('\0');
+            (HEADER + i * header.name_stride(), fits)
         });
-        let names = names.iter().enumerate();
-        let names = names
-            .map(|(i, name)| (HEADER + i * CHANNEL, name.len() <= NAME && !name.contains('\0')));
-        match fields.into_iter().chain(names).chain(tensors).find(|(_, fits)| !fits) {
+        match fields.into_iter().chain(names).find(|(_, fits)| !fits) {
             Some((offset, _)) => Err(Error::Field { offset }),
             None => Ok(()),
         }
@@ -66,35 +57,47 @@ impl<'a> Contents<'a> {
 /// [`Error::Number`] a value that isn't finite. What `out` holds after an error is no model.
 pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     contents.check()?;
-    let Contents { header, model, names, samples, predictions } = contents;
+    let Contents { header, names, channels, parameters, biases, samples, predictions } = contents;
     let needed = header.file_length();
     let out = out.get_mut(..needed).ok_or(Error::Room { needed })?;
     let mut writer = Writer { out, at: 0 };
+    let (task, mode, target) = match header.task {
+        Task::Forecast { mode: Mode::Raw, target } => (1, 0, target),
+        Task::Forecast { mode: Mode::Residual, target } => (1, 1, target),
+        Task::Forecast { mode: Mode::Difference, target } => (1, 2, target),
+        Task::Text(Unit::Character) => (2, 0, 0),
+        Task::Text(Unit::Word) => (3, 0, 0),
+    };
     writer.put(&MAGIC);
     writer.put(&VERSION.to_le_bytes());
-    writer.put(&[1, 1, 1, 1]);
-    writer.put(&[match header.mode {
-        Mode::Raw => 0,
-        Mode::Residual => 1,
-        Mode::Difference => 2,
-    }]);
-    writer.put(&[0]);
-    let numbers = [header.inputs, header.hidden, header.inputs, header.window, header.target];
-    for number in numbers.into_iter().chain([header.self_tests, needed, 0]) {
+    let layers = header.layers.count() as u8;
+    writer.put(&[task, layers, 1, 1, mode, u8::from(header.two_biases)]);
+    let numbers = [header.inputs, header.window, target, header.self_tests, needed];
+    for number in numbers.into_iter().chain([header.name_length()]) {
         writer.put(&(number as u32).to_le_bytes());
     }
     writer.put(&header.seed.to_le_bytes());
-    writer.put(&[0; 8]);
-    for (name, channel) in names.iter().zip(model.channels) {
-        let mut field = [0; NAME];
-        field.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
-        writer.put(&field);
-        writer.put_floats(&[channel.level_mean, channel.level_deviation]);
-        writer.put_floats(&[channel.difference_mean, channel.difference_deviation]);
+    writer.put(&[0; LAYERS_AT - 48]);
+    for layer in header.shape().layers() {
+        writer.put(&kind_bytes(layer.kind));
+        writer.put(&(layer.hidden as u16).to_le_bytes());
     }
-    contents.tensors().iter().for_each(|tensor| writer.put_floats(tensor));
-    writer.put_floats(samples);
-    writer.put_floats(predictions);
+    for _ in header.layers.count()..MAX_LAYERS {
+        writer.put(&[0; 4]);
+    }
+    let mut channels = channels.iter();
+    for name in *names {
+        let padding = header.name_length() - name.len();
+        writer.put(name.as_bytes());
+        (0..padding).for_each(|_| writer.put(&[0]));
+        if let Some(channel) = channels.next() {
+            writer.put_floats(&[channel.level_mean, channel.level_deviation]);
+            writer.put_floats(&[channel.difference_mean, channel.difference_deviation]);
+        }
+    }
+    for values in [parameters, biases, samples, predictions] {
+        writer.put_floats(values);
+    }
     let crc = CRC.checksum(writer.written());
     writer.put(&crc.to_le_bytes());
     Header::parse(writer.written())?;

@@ -3,24 +3,26 @@
 //! | offset | field |
 //! |---|---|
 //! | 0 | magic `RNNMODEL` |
-//! | 8 | version (u16) = 1 |
-//! | 10 | cell (u8): 1 Elman with bias and a linear readout |
-//! | 11 | activation (u8): 1 tanh |
+//! | 8 | version (u16) = 2 |
+//! | 10 | task (u8): 1 forecast (linear readout), 2 text of characters, 3 text of words (softmax) |
+//! | 11 | number of layers L (u8), 1 to 16 |
 //! | 12 | number format (u8): 1 f32 |
 //! | 13 | layout of the tensors (u8): 1 plain column-major |
-//! | 14 | mode (u8): 0 raw, 1 residual, 2 difference |
-//! | 15 | 0 |
-//! | 16 | inputs I, hidden H, outputs O = I (u32 each) |
-//! | 28 | window W (u32): 0 = state carried, else steps per prediction |
-//! | 32 | index of the target channel (u32) |
-//! | 36 | number of self-test samples S (u32) |
-//! | 40 | length of the whole file (u32) |
-//! | 44 | 0 (u32) |
-//! | 48 | seed of the training (u64) |
-//! | 56 | 0 (u64) |
-//! | 64 | I channels: name (64 bytes, UTF-8, padded with 0), 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
-//! | | W_xh (H x I), W_hh (H x H), b (H), W_hy (O x H), b_y (O), f32 |
-//! | | S self-test samples, f32 (I x S), then the predictions that they give from h = 0 (I x S) |
+//! | 14 | mode (u8): 0 raw, 1 residual, 2 difference; 0 for text |
+//! | 15 | 1 if the two biases of PyTorch's format are kept, else 0 (u8) |
+//! | 16 | inputs I: channels, or symbols of the vocabulary (u32); there are as many outputs |
+//! | 20 | window W (u32): 0 = state carried, else steps per prediction |
+//! | 24 | index of the target channel (u32); 0 for text |
+//! | 28 | number of self-test samples S (u32) |
+//! | 32 | length of the whole file (u32) |
+//! | 36 | bytes of a name N (u32): 64 for channels, 4 for characters, 32 for words |
+//! | 40 | seed of the training (u64) |
+//! | 48 | 0 (16 bytes) |
+//! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
+//! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
+//! | | the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I), f32 |
+//! | | where they are kept: each layer's b_ih and b_hh, G H values each (G gates), f32 |
+//! | | S self-test samples, then the predictions that they give from rest, f32: I values each; for text a symbol's index, and the output o at that index |
 //! | end - 4 | CRC-32 (ISO-HDLC) of all that is before |
 //!
 //! Reading is `const`: a corrupt file that is embedded in a firmware doesn't compile, and neither
@@ -28,7 +30,10 @@
 
 use core::fmt;
 
-use crate::network::Shape;
+use crate::activation::Activation;
+use crate::gru::Reset;
+use crate::layers::{Kind, Layer, Layers, MAX_LAYERS};
+use crate::network::{Head, Shape};
 use crate::scaling::Mode;
 
 mod encode;
@@ -38,13 +43,19 @@ pub use encode::{Contents, encode};
 pub use read::ModelFile;
 
 const MAGIC: [u8; 8] = *b"RNNMODEL";
-const VERSION: u16 = 1;
-const HEADER: usize = 64;
+const VERSION: u16 = 2;
+const LAYERS_AT: usize = 64;
+const HEADER: usize = LAYERS_AT + 4 * MAX_LAYERS;
 /// Longest channel name in bytes.
 pub const NAME: usize = 64;
-const CHANNEL: usize = NAME + 4 * 4;
-/// Largest number of channels, hidden units, window steps and self-test samples.
+/// Bytes of a channel's scales.
+const SCALES: usize = 4 * 4;
+/// Largest number of channels, hidden units of a layer, window steps and self-test samples.
 pub const LIMIT: usize = 4096;
+/// Largest vocabulary: its symbols are numbered by a `u16`.
+pub const VOCABULARY_LIMIT: usize = 65_535;
+/// Longest file in bytes.
+const LENGTH_LIMIT: u64 = 1 << 30;
 
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
@@ -76,11 +87,11 @@ pub enum Error {
         /// Offset in bytes.
         offset: usize,
     },
-    /// The model's shape isn't the one that is asked for.
+    /// The model, or one of its layers, isn't of the kind and shape that is asked for.
     Shape {
-        /// Channels of the file.
+        /// Inputs of the file's model or layer.
         inputs: usize,
-        /// Hidden units of the file.
+        /// Hidden units of the file's model or layer.
         hidden: usize,
     },
     /// There is less room than the file needs.
@@ -116,7 +127,7 @@ impl fmt::Display for Error {
             Error::Shape { inputs, hidden } => {
                 write!(
                     f,
-                    "the model file has {inputs} channels and {hidden} hidden units, which is not the shape asked for"
+                    "the model file has {inputs} inputs and {hidden} hidden units there, which is not the kind and shape asked for"
                 )
             }
             Error::Room { needed } => write!(f, "the model needs {needed} bytes of room"),
@@ -126,21 +137,44 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The next sample of every channel; linear readout.
+    Forecast {
+        /// Raw, residual or difference.
+        mode: Mode,
+        /// Which channel is scored.
+        target: usize,
+    },
+    /// The next symbol of a text; softmax.
+    Text(Unit),
+}
+
+/// What a symbol of a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A Unicode scalar value.
+    Character,
+    /// A word or a piece of punctuation.
+    Word,
+}
+
 /// A model file's header, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Number of channels I, read and predicted.
+    /// What the model is for.
+    pub task: Task,
+    /// Number of channels or symbols I, read and predicted.
     pub inputs: usize,
-    /// Hidden units H.
-    pub hidden: usize,
+    /// The cells.
+    pub layers: Layers,
     /// 0: the state is carried from sample to sample. W: every prediction runs over W samples.
     pub window: usize,
-    /// Raw, residual or difference.
-    pub mode: Mode,
-    /// Which channel is scored.
-    pub target: usize,
     /// Number of self-test samples.
     pub self_tests: usize,
+    /// Whether the two biases of PyTorch's format are kept beside their sum.
+    pub two_biases: bool,
     /// Seed of the training.
     pub seed: u64,
 }
@@ -148,42 +182,139 @@ pub struct Header {
 impl Header {
     /// The network's sizes.
     pub const fn shape(&self) -> Shape {
-        Shape { inputs: self.inputs, hidden: self.hidden, outputs: self.inputs }
+        Shape { inputs: self.inputs, layers: self.layers, outputs: self.inputs }
     }
 
-    /// Whether every size exists and is within [`LIMIT`]: then no length overflows, for
-    /// 64 + 4096 (80 + 4 (4096 + 4096 + 1 + 4096 + 1) + 8 4096) + 4 < 2^29.
+    /// What stands behind the readout.
+    pub const fn head(&self) -> Head {
+        match self.task {
+            Task::Forecast { .. } => Head::Linear,
+            Task::Text(_) => Head::Softmax,
+        }
+    }
+
+    /// Longest name of a channel or a symbol in bytes.
+    pub const fn name_length(&self) -> usize {
+        match self.task {
+            Task::Forecast { .. } => NAME,
+            Task::Text(Unit::Character) => 4,
+            Task::Text(Unit::Word) => 32,
+        }
+    }
+
+    /// Numbers of a self-test sample, and of a prediction.
+    pub const fn sample_length(&self) -> usize {
+        match self.task {
+            Task::Forecast { .. } => self.inputs,
+            Task::Text(_) => 1,
+        }
+    }
+
+    /// Numbers of the biases that are kept.
+    pub const fn kept_biases(&self) -> usize {
+        let (mut sum, mut i) = (0, 0);
+        while self.two_biases && i < self.layers.count() {
+            let Layer { kind, hidden, .. } = self.layers.get(i, self.inputs);
+            sum += 2 * gates(kind) * hidden;
+            i += 1;
+        }
+        sum
+    }
+
+    /// Whether every size exists and is within the limits, so that no length overflows.
     const fn check_sizes(&self) -> Result<(), Error> {
-        let offset = if self.inputs == 0 || self.inputs > LIMIT {
+        let (limit, target) = match self.task {
+            Task::Forecast { target, .. } => (LIMIT, target),
+            Task::Text(_) => (VOCABULARY_LIMIT, 0),
+        };
+        let offset = if self.inputs == 0 || self.inputs > limit {
             16
-        } else if self.hidden == 0 || self.hidden > LIMIT {
-            20
         } else if self.window > LIMIT {
-            28
-        } else if self.target >= self.inputs {
-            32
+            20
+        } else if target >= self.inputs {
+            24
         } else if self.self_tests > LIMIT {
-            36
+            28
         } else {
-            return Ok(());
+            let (mut i, mut length) = (0, 0);
+            while i < self.layers.count() {
+                let Layer { kind, inputs, hidden } = self.layers.get(i, self.inputs);
+                if hidden == 0 || hidden > LIMIT {
+                    return Err(Error::Field { offset: LAYERS_AT + 4 * i });
+                }
+                length += 4 * (gates(kind) * hidden) as u64 * (inputs + hidden + 4) as u64;
+                i += 1;
+            }
+            // With channels, readout and self-tests below 2^28.5 each.
+            length += 4 * (self.inputs * (self.layers.hidden() + 1)) as u64;
+            if length <= LENGTH_LIMIT {
+                return Ok(());
+            }
+            32
         };
         Err(Error::Field { offset })
     }
 
-    const fn tensors_at(&self) -> usize {
-        HEADER + self.inputs * CHANNEL
+    /// Bytes from one channel or symbol to the next.
+    const fn name_stride(&self) -> usize {
+        match self.task {
+            Task::Forecast { .. } => NAME + SCALES,
+            Task::Text(_) => self.name_length(),
+        }
     }
 
-    const fn self_tests_at(&self) -> usize {
+    const fn tensors_at(&self) -> usize {
+        HEADER + self.inputs * self.name_stride()
+    }
+
+    const fn biases_at(&self) -> usize {
         self.tensors_at() + 4 * self.shape().parameters()
     }
 
-    const fn length_without_crc(&self) -> usize {
-        self.self_tests_at() + self.self_tests * self.inputs * 8
+    const fn self_tests_at(&self) -> usize {
+        self.biases_at() + 4 * self.kept_biases()
     }
 
-    /// Length of the file in bytes, for sizes within [`LIMIT`].
+    const fn length_without_crc(&self) -> usize {
+        self.self_tests_at() + self.self_tests * self.sample_length() * 8
+    }
+
+    /// Length of the file in bytes, for sizes within the limits.
     pub const fn file_length(&self) -> usize {
         self.length_without_crc() + 4
     }
+}
+
+/// Gates whose weights a cell of that kind has.
+const fn gates(kind: Kind) -> usize {
+    match kind {
+        Kind::Elman(_) => 1,
+        Kind::Gru(_) => 3,
+        Kind::Lstm => 4,
+    }
+}
+
+/// The bytes for kind and variant.
+const fn kind_bytes(kind: Kind) -> [u8; 2] {
+    match kind {
+        Kind::Elman(Activation::Tanh) => [1, 1],
+        Kind::Elman(Activation::Sigmoid) => [1, 2],
+        Kind::Elman(Activation::Relu) => [1, 3],
+        Kind::Gru(Reset::After) => [2, 1],
+        Kind::Gru(Reset::Before) => [2, 2],
+        Kind::Lstm => [3, 0],
+    }
+}
+
+/// Kind and variant of those bytes.
+const fn kind_of(bytes: [u8; 2]) -> Option<Kind> {
+    Some(match bytes {
+        [1, 1] => Kind::Elman(Activation::Tanh),
+        [1, 2] => Kind::Elman(Activation::Sigmoid),
+        [1, 3] => Kind::Elman(Activation::Relu),
+        [2, 1] => Kind::Gru(Reset::After),
+        [2, 2] => Kind::Gru(Reset::Before),
+        [3, 0] => Kind::Lstm,
+        _ => return None,
+    })
 }

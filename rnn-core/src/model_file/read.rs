@@ -2,13 +2,17 @@
 
 use nalgebra::{ArrayStorage, SMatrix};
 
-use super::{CHANNEL, CRC, Error, HEADER, Header, MAGIC, NAME, VERSION};
-use crate::activation::Activation;
+use super::{CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, NAME, Task, Unit, VERSION, kind_of};
+use crate::cell::Cell;
 use crate::dense::Dense;
 use crate::elman::Elman;
 use crate::forecast::Forecaster;
-use crate::network::{Head, Network};
+use crate::gru::{Gru, Reset, ResetAfter, ResetBefore};
+use crate::layers::{Kind, Layer, Layers, MAX_LAYERS};
+use crate::lstm::Lstm;
+use crate::network::Network;
 use crate::scaling::{Channel, Mode};
+use crate::stacked::Stacked;
 use crate::stream::Predictor;
 
 impl Header {
@@ -29,45 +33,58 @@ impl Header {
         if version != VERSION {
             return Err(Error::Version(version));
         }
-        // Cell, activation, number format, layout: one of each so far.
-        let mut offset = 10;
+        // Number format and layout: one of each so far.
+        let mut offset = 12;
         while offset < 14 {
             if bytes[offset] != 1 {
                 return Err(Error::Field { offset });
             }
             offset += 1;
         }
-        let mode = match bytes[14] {
-            0 => Mode::Raw,
-            1 => Mode::Residual,
-            2 => Mode::Difference,
-            _ => return Err(Error::Field { offset: 14 }),
+        let target = u32_at(bytes, 24) as usize;
+        let task = match (bytes[10], bytes[14]) {
+            (1, 0) => Task::Forecast { mode: Mode::Raw, target },
+            (1, 1) => Task::Forecast { mode: Mode::Residual, target },
+            (1, 2) => Task::Forecast { mode: Mode::Difference, target },
+            (2, 0) => Task::Text(Unit::Character),
+            (3, 0) => Task::Text(Unit::Word),
+            (1..=3, _) => return Err(Error::Field { offset: 14 }),
+            _ => return Err(Error::Field { offset: 10 }),
+        };
+        if bytes[15] > 1 {
+            return Err(Error::Field { offset: 15 });
+        }
+        let layers = match layers(bytes) {
+            Ok(layers) => layers,
+            Err(error) => return Err(error),
         };
         let header = Header {
+            task,
             inputs: u32_at(bytes, 16) as usize,
-            hidden: u32_at(bytes, 20) as usize,
-            window: u32_at(bytes, 28) as usize,
-            mode,
-            target: u32_at(bytes, 32) as usize,
-            self_tests: u32_at(bytes, 36) as usize,
-            seed: u32_at(bytes, 48) as u64 | (u32_at(bytes, 52) as u64) << 32,
+            layers,
+            window: u32_at(bytes, 20) as usize,
+            self_tests: u32_at(bytes, 28) as usize,
+            two_biases: bytes[15] == 1,
+            seed: u32_at(bytes, 40) as u64 | (u32_at(bytes, 44) as u64) << 32,
         };
         if let Err(error) = header.check_sizes() {
             return Err(error);
         }
-        if u32_at(bytes, 24) as usize != header.inputs {
+        if matches!(task, Task::Text(_)) && target != 0 {
             return Err(Error::Field { offset: 24 });
         }
-        let zeros = [15, 44, 45, 46, 47, 56, 57, 58, 59, 60, 61, 62, 63];
-        let mut i = 0;
-        while i < zeros.len() {
-            if bytes[zeros[i]] != 0 {
-                return Err(Error::Field { offset: zeros[i] });
+        if u32_at(bytes, 36) as usize != header.name_length() {
+            return Err(Error::Field { offset: 36 });
+        }
+        let mut offset = 48;
+        while offset < LAYERS_AT {
+            if bytes[offset] != 0 {
+                return Err(Error::Field { offset });
             }
-            i += 1;
+            offset += 1;
         }
         let expected = header.file_length();
-        if bytes.len() != expected || u32_at(bytes, 40) as usize != expected {
+        if bytes.len() != expected || u32_at(bytes, 32) as usize != expected {
             return Err(Error::Length { expected, found: bytes.len() });
         }
         let (data, _) = bytes.split_at(expected - 4);
@@ -81,9 +98,10 @@ impl Header {
     }
 
     const fn check_numbers(&self, bytes: &[u8]) -> Result<(), Error> {
+        let channels = if matches!(self.task, Task::Forecast { .. }) { self.inputs } else { 0 };
         let mut channel = 0;
-        while channel < self.inputs {
-            let scales = HEADER + channel * CHANNEL + NAME;
+        while channel < channels {
+            let scales = HEADER + channel * self.name_stride() + NAME;
             let mut k = 0;
             while k < 4 {
                 let value = f32_at(bytes, scales + 4 * k);
@@ -123,17 +141,20 @@ impl<'a> ModelFile<'a> {
         }
     }
 
-    /// Name of channel `i`: what stands before the padding, "" where it isn't UTF-8.
+    /// Name of channel or symbol `i`: what stands before the padding, "" where it isn't UTF-8.
     pub fn name(&self, i: usize) -> &'a str {
-        let start = HEADER + i * CHANNEL;
-        let field = self.bytes.get(start..start + NAME).unwrap_or_default();
+        let start = HEADER + i * self.header.name_stride();
+        let field = self.bytes.get(start..start + self.header.name_length()).unwrap_or_default();
         let name = field.split(|b| *b == 0).next().unwrap_or_default();
         core::str::from_utf8(name).unwrap_or_default()
     }
 
-    /// Scales of channel `i` < I.
+    /// Scales of channel `i`; those of no scaling where there is no such channel.
     pub const fn channel(&self, i: usize) -> Channel {
-        let at = HEADER + i * CHANNEL + NAME;
+        if i >= self.header.inputs || !matches!(self.header.task, Task::Forecast { .. }) {
+            return Channel::IDENTITY;
+        }
+        let at = HEADER + i * self.header.name_stride() + NAME;
         Channel {
             level_mean: f32_at(self.bytes, at),
             level_deviation: f32_at(self.bytes, at + 4),
@@ -142,7 +163,7 @@ impl<'a> ModelFile<'a> {
         }
     }
 
-    /// The flat parameters, in the order of [`Shape::lengths`](crate::network::Shape::lengths).
+    /// The flat parameters, in the order of [`NetworkRef`](crate::network::NetworkRef).
     pub fn parameters(&self) -> impl ExactSizeIterator<Item = f32> + use<'a> {
         floats(self.bytes, self.header.tensors_at(), self.header.shape().parameters())
     }
@@ -150,13 +171,19 @@ impl<'a> ModelFile<'a> {
     /// The flat parameters in place, for a file that lies on a 4-byte boundary of a little-endian
     /// machine; `None` elsewhere.
     pub fn parameters_in_place(&self) -> Option<&'a [f32]> {
-        let tensors = self.bytes.get(self.header.tensors_at()..self.header.self_tests_at())?;
+        let tensors = self.bytes.get(self.header.tensors_at()..self.header.biases_at())?;
         if cfg!(target_endian = "little") { bytemuck::try_cast_slice(tensors).ok() } else { None }
     }
 
-    /// The self-test samples and the predictions that they must give, S x I values each.
+    /// The biases that are kept: b_ih and b_hh of every layer, or nothing.
+    pub fn biases(&self) -> impl ExactSizeIterator<Item = f32> + use<'a> {
+        floats(self.bytes, self.header.biases_at(), self.header.kept_biases())
+    }
+
+    /// The self-test samples and the predictions that they must give,
+    /// S x [`Header::sample_length`] values each.
     pub fn self_tests(&self) -> impl Iterator<Item = (f32, f32)> + use<'a> {
-        let count = self.header.self_tests * self.header.inputs;
+        let count = self.header.self_tests * self.header.sample_length();
         let at = self.header.self_tests_at();
         floats(self.bytes, at, count).zip(floats(self.bytes, at + 4 * count, count))
     }
@@ -166,49 +193,131 @@ impl<'a> ModelFile<'a> {
         u32_at(self.bytes, self.bytes.len() - 4)
     }
 
-    /// The model as a value of fixed size, for a `static` in flash. [`Error::Shape`] when I or H
-    /// aren't the file's.
-    pub const fn forecaster<const I: usize, const H: usize>(
+    /// Layer `i`, if it has that many inputs and units; where its tensors start.
+    const fn layer<const I: usize, const H: usize>(
         &self,
-    ) -> Result<Forecaster<I, H>, Error> {
-        if self.header.inputs != I || self.header.hidden != H {
-            return Err(Error::Shape { inputs: self.header.inputs, hidden: self.header.hidden });
+        i: usize,
+    ) -> Result<(Layer, usize), Error> {
+        let layer = self.header.layers.get(i, self.header.inputs);
+        let Layer { inputs, hidden, .. } = layer;
+        if i >= self.header.layers.count() || inputs != I || hidden != H {
+            return Err(Error::Shape { inputs, hidden });
         }
-        let at = self.header.tensors_at();
-        let [l_xh, l_hh, l_b, l_hy, _] = self.header.shape().lengths();
-        let (hh_at, b_at) = (at + 4 * l_xh, at + 4 * (l_xh + l_hh));
-        let (hy_at, y_at) = (b_at + 4 * l_b, b_at + 4 * (l_b + l_hy));
+        let before = self.header.shape().layer_parameters(i);
+        Ok((layer, self.header.tensors_at() + 4 * before))
+    }
+
+    /// Layer `i` as a value of fixed size; [`Error::Shape`] when it isn't such a cell.
+    pub const fn elman<const I: usize, const H: usize>(
+        &self,
+        i: usize,
+    ) -> Result<Elman<f32, I, H>, Error> {
+        match self.layer::<I, H>(i) {
+            Ok((Layer { kind: Kind::Elman(activation), .. }, at)) => Ok(Elman {
+                w_xh: matrix(self.bytes, at),
+                w_hh: matrix(self.bytes, at + 4 * H * I),
+                b: Some(matrix(self.bytes, at + 4 * H * (I + H))),
+                activation,
+            }),
+            Ok(_) => Err(Error::Shape { inputs: I, hidden: H }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same for a GRU, reset after.
+    pub const fn gru_reset_after<const I: usize, const H: usize>(
+        &self,
+        i: usize,
+    ) -> Result<Gru<f32, I, H, ResetAfter>, Error> {
+        match self.layer::<I, H>(i) {
+            Ok((Layer { kind: Kind::Gru(Reset::After), .. }, at)) => {
+                let b_hn = matrix(self.bytes, at + 4 * H * (3 * (I + H) + 3));
+                Ok(gru(self.bytes, at, b_hn))
+            }
+            Ok(_) => Err(Error::Shape { inputs: I, hidden: H }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same for a GRU, reset before.
+    pub const fn gru_reset_before<const I: usize, const H: usize>(
+        &self,
+        i: usize,
+    ) -> Result<Gru<f32, I, H, ResetBefore>, Error> {
+        match self.layer::<I, H>(i) {
+            Ok((Layer { kind: Kind::Gru(Reset::Before), .. }, at)) => Ok(gru(self.bytes, at, ())),
+            Ok(_) => Err(Error::Shape { inputs: I, hidden: H }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same for an LSTM cell.
+    pub const fn lstm<const I: usize, const H: usize>(
+        &self,
+        i: usize,
+    ) -> Result<Lstm<f32, I, H>, Error> {
+        match self.layer::<I, H>(i) {
+            Ok((Layer { kind: Kind::Lstm, .. }, at)) => Ok(Lstm {
+                w_x: stacked(self.bytes, at),
+                w_h: stacked(self.bytes, at + 16 * H * I),
+                b: stacked(self.bytes, at + 16 * H * (I + H)),
+            }),
+            Ok(_) => Err(Error::Shape { inputs: I, hidden: H }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The network around its cell (or the stack of its cells, whose layers come from
+    /// [`elman`](Self::elman) and its like), for a `static` in flash. [`Error::Shape`] when the
+    /// number of layers, I, H or O isn't the file's.
+    pub const fn network<C, const I: usize, const H: usize, const O: usize>(
+        &self,
+        cell: C,
+    ) -> Result<Network<f32, C, I, H, O>, Error>
+    where
+        C: Cell<f32, I, H> + Copy,
+    {
+        let Header { inputs, layers, .. } = self.header;
+        let hidden = layers.hidden();
+        if inputs != I || inputs != O || hidden != H || layers.count() != C::LAYERS {
+            return Err(Error::Shape { inputs, hidden });
+        }
+        let at = self.header.tensors_at() + 4 * self.header.shape().layer_parameters(C::LAYERS);
+        let readout = Dense { w: matrix(self.bytes, at), b: matrix(self.bytes, at + 4 * O * H) };
+        let head = self.header.head();
+        Ok(Network { cell, readout, head })
+    }
+
+    /// The forecaster around its cell; see [`network`](Self::network). [`Error::Field`] when the
+    /// model isn't a forecaster.
+    pub const fn forecaster<C, const I: usize, const H: usize>(
+        &self,
+        cell: C,
+    ) -> Result<Forecaster<C, I, H>, Error>
+    where
+        C: Cell<f32, I, H> + Copy,
+    {
+        let Task::Forecast { mode, .. } = self.header.task else {
+            return Err(Error::Field { offset: 10 });
+        };
+        let network = match self.network(cell) {
+            Ok(network) => network,
+            Err(error) => return Err(error),
+        };
         let mut channels = [Channel::IDENTITY; I];
         let mut i = 0;
         while i < I {
             channels[i] = self.channel(i);
             i += 1;
         }
-        let cell = Elman {
-            w_xh: matrix::<H, I>(self.bytes, at),
-            w_hh: matrix::<H, H>(self.bytes, hh_at),
-            b: Some(matrix::<H, 1>(self.bytes, b_at)),
-            activation: Activation::Tanh,
-        };
-        let readout =
-            Dense { w: matrix::<I, H>(self.bytes, hy_at), b: matrix::<I, 1>(self.bytes, y_at) };
-        let network = Network { cell, readout, head: Head::Linear };
-        Ok(Forecaster { network, channels, mode: self.header.mode })
+        Ok(Forecaster { network, channels, mode })
     }
 }
 
-impl<const I: usize, const H: usize> Forecaster<I, H> {
-    /// The model of a file, checked; usable in a `const`, where an error stops the compiler.
-    pub const fn from_file(bytes: &[u8]) -> Result<Self, Error> {
-        match ModelFile::parse(bytes) {
-            Ok(file) => file.forecaster(),
-            Err(error) => Err(error),
-        }
-    }
-
+impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Forecaster<C, I, H> {
     /// Runs a file's self-test samples through `model` and counts the predictions whose bits differ.
     pub fn self_test<const W: usize>(&self, file: &ModelFile<'_>) -> usize {
-        let mut predictor = Predictor::<I, H, W>::new(self);
+        let mut predictor = Predictor::<C, I, H, W>::new(self);
         let mut tests = file.self_tests();
         let mut wrong = 0;
         for _ in 0..file.header.self_tests {
@@ -220,6 +329,69 @@ impl<const I: usize, const H: usize> Forecaster<I, H> {
         }
         wrong
     }
+}
+
+/// The layer records of a header.
+const fn layers(bytes: &[u8]) -> Result<Layers, Error> {
+    let count = bytes[11] as usize;
+    if count == 0 || count > MAX_LAYERS {
+        return Err(Error::Field { offset: 11 });
+    }
+    let mut layers: Option<Layers> = None;
+    let mut i = 0;
+    while i < MAX_LAYERS {
+        let offset = LAYERS_AT + 4 * i;
+        let hidden = u16::from_le_bytes([bytes[offset + 2], bytes[offset + 3]]) as usize;
+        if i >= count {
+            if u32_at(bytes, offset) != 0 {
+                return Err(Error::Field { offset });
+            }
+        } else {
+            let Some(kind) = kind_of([bytes[offset], bytes[offset + 1]]) else {
+                return Err(Error::Field { offset });
+            };
+            layers = match layers {
+                None => Some(Layers::one(kind, hidden)),
+                Some(layers) => layers.with(kind, hidden),
+            };
+        }
+        i += 1;
+    }
+    match layers {
+        Some(layers) => Ok(layers),
+        None => Err(Error::Field { offset: 11 }),
+    }
+}
+
+/// A GRU whose tensors start at byte `at`.
+const fn gru<R: crate::gru::ResetKind, const I: usize, const H: usize>(
+    bytes: &[u8],
+    at: usize,
+    b_hn: R::Bias<f32, H>,
+) -> Gru<f32, I, H, R> {
+    Gru {
+        w_xg: stacked(bytes, at),
+        w_xn: matrix(bytes, at + 4 * H * 2 * I),
+        w_hg: stacked(bytes, at + 4 * H * 3 * I),
+        w_hn: matrix(bytes, at + 4 * H * (3 * I + 2 * H)),
+        b_g: stacked(bytes, at + 4 * H * 3 * (I + H)),
+        b_n: matrix(bytes, at + 4 * H * (3 * (I + H) + 2)),
+        b_hn,
+    }
+}
+
+/// A column-major matrix of G blocks over one another that starts at byte `at`.
+const fn stacked<const G: usize, const R: usize, const C: usize>(
+    bytes: &[u8],
+    at: usize,
+) -> Stacked<f32, G, R, C> {
+    let mut stacked = Stacked::zeros();
+    let mut k = 0;
+    while k < G * R * C {
+        stacked.0[k / R / G][k / R % G][k % R] = f32_at(bytes, at + 4 * k);
+        k += 1;
+    }
+    stacked
 }
 
 const fn u32_at(bytes: &[u8], at: usize) -> u32 {

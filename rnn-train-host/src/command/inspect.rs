@@ -1,12 +1,16 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use rnn_core::activation::Activation;
+use rnn_core::gru::Reset;
+use rnn_core::layers::{Kind, Layer};
+use rnn_core::model_file::{Task, Unit};
 use rnn_train_host::model::Model;
 use rnn_train_host::report::figure;
 use rnn_train_host::requirements::{Clock, Requirements};
 use serde_json::json;
 
-use super::{Output, mode_name};
+use super::{Output, kind_name, mode_name};
 
 /// Show what a model is and what it needs on a chip.
 #[derive(Debug, clap::Args)]
@@ -26,12 +30,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let header = &model.header;
     let needs = Requirements::of(header);
     let seconds = arguments.clock.map(|clock| needs.cycles as f64 / clock.hertz);
-    let mode = mode_name(header.mode);
-    let target = &model.names[header.target];
+    let (mode, target) = model.mode_and_target();
+    let (task, unit) = match header.task {
+        Task::Forecast { .. } => ("forecast", None),
+        Task::Text(Unit::Character) => ("text", Some("char")),
+        Task::Text(Unit::Word) => ("text", Some("word")),
+    };
+    let (mode, target) = match unit {
+        None => (Some(mode_name(mode)), Some(&model.names[target])),
+        Some(_) => (None, None),
+    };
     if arguments.json {
+        let layers: Vec<_> = header
+            .shape()
+            .layers()
+            .map(|layer| {
+                let Layer { kind, inputs, hidden } = layer;
+                json!({
+                    "cell": kind_name(kind), "variant": variant(kind),
+                    "inputs": inputs, "hidden": hidden, "parameters": layer.parameters(),
+                })
+            })
+            .collect();
         return Ok(json!({
-            "cell": "elman", "activation": "tanh", "format": "f32", "mode": mode,
-            "inputs": header.inputs, "hidden": header.hidden, "outputs": header.inputs,
+            "task": task, "unit": unit, "cell": kind_name(header.layers.get(0, 0).kind),
+            "layers": layers, "format": "f32", "mode": mode,
+            "inputs": header.inputs, "hidden": header.layers.hidden(), "outputs": header.inputs,
             "window": header.window, "channels": model.names, "target": target,
             "seed": header.seed, "self_tests": header.self_tests,
             "parameters": header.shape().parameters(),
@@ -50,11 +74,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         0 => "one step per sample, the state carried on".to_owned(),
         window => format!("{window} steps per sample, from a zero state over the last {window}"),
     };
-    let mut text = format!(
-        "{}: Elman network, tanh, f32, {mode}\n\n\
-         reads and predicts  {} (target {target})\n\
-         hidden units        {}\n\
-         parameters          {}\n\
+    let reads = match (mode, target) {
+        (Some(mode), Some(target)) => {
+            format!("{} (target {target}), {mode}", model.names.join(", "))
+        }
+        _ => format!("{} symbols, the first of them for what is unknown", header.inputs),
+    };
+    let mut text =
+        format!("{}: {task}, f32\n\nreads and predicts  {reads}\n", arguments.model.display());
+    for (i, layer) in header.shape().layers().enumerate() {
+        let Layer { kind, inputs, hidden } = layer;
+        let (name, variant) = (kind_name(kind), variant(kind));
+        text += &format!(
+            "layer {}             {name} ({variant}), {inputs} inputs, {hidden} units\n",
+            i + 1
+        );
+    }
+    text += &format!(
+        "parameters          {}\n\
          prediction          {stream}\n\
          self-test samples   {}, seed of the training {}\n\n\
          on a chip\n\
@@ -63,9 +100,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
          stack               about {} bytes for a step\n\
          multiply-adds       {} per sample\n\
          Cortex-M4F          about {} cycles per sample (modelled, portable kernel)",
-        arguments.model.display(),
-        model.names.join(", "),
-        header.hidden,
         header.shape().parameters(),
         header.self_tests,
         header.seed,
@@ -83,4 +117,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         );
     }
     Ok((text + "\n").into())
+}
+
+fn variant(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Elman(Activation::Tanh) => "tanh",
+        Kind::Elman(Activation::Sigmoid) => "sigmoid",
+        Kind::Elman(Activation::Relu) => "relu",
+        Kind::Gru(Reset::After) => "reset after",
+        Kind::Gru(Reset::Before) => "reset before",
+        Kind::Lstm => "no peepholes",
+    }
 }

@@ -8,11 +8,36 @@ pub(crate) mod stream;
 pub(crate) mod train;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rnn_core::layers::Kind;
+use rnn_core::model_file::Task;
 use rnn_core::scaling::Mode;
+use rnn_train_host::atomic::between_writes;
 use rnn_train_host::data::{Table, csv};
 use rnn_train_host::model::Model;
+use rnn_train_host::train::stop::Stop;
+
+/// What Ctrl-C asks; whoever trains takes it, and then it no longer ends the process by itself.
+static STOP: OnceLock<Stop> = OnceLock::new();
+
+/// Takes over Ctrl-C: the training ends and keeps its best weights.
+fn stop() -> &'static Stop {
+    STOP.get_or_init(Stop::default)
+}
+
+/// Ctrl-C: ends a training early, or the process; the second time always the process.
+pub(crate) fn interrupt() {
+    match STOP.get() {
+        Some(stop) if !stop.was_asked() => stop.ask(),
+        // A file that is being written is finished first, so that none is left half-written.
+        _ => between_writes(|| std::process::exit(INTERRUPTED.into())),
+    }
+}
+
+/// Exit code after Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 /// What a command prints, and its exit code.
 pub(crate) struct Output {
@@ -44,15 +69,29 @@ fn read(data: &Path, options: &csv::Options) -> Result<Table> {
 
 /// Reads a model, and from a log the columns that it was trained on.
 fn read_for(model: &Path, data: &Path) -> Result<(Model, Table)> {
-    let model = Model::load(model)?;
+    let path = model;
+    let model = Model::load(path)?;
+    ensure!(
+        matches!(model.header.task, Task::Forecast { .. }),
+        "{}: this model predicts text; use `rnn text eval` or `rnn text generate`",
+        path.display()
+    );
     let options = csv::Options {
-        target: model.names[model.header.target].clone(),
+        target: model.names[model.target()].clone(),
         features: model.names.clone(),
         time: None,
     };
     let table = read(data, &options)
         .with_context(|| format!("the model reads the column(s) {}", model.names.join(", ")))?;
     Ok((model, table))
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Elman(_) => "elman",
+        Kind::Gru(_) => "gru",
+        Kind::Lstm => "lstm",
+    }
 }
 
 fn mode_name(mode: Mode) -> &'static str {

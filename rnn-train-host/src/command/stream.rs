@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         |sample| predictor.step(sample).to_vec(),
     )?;
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
-    let target = model.header.target;
+    let target = model.target();
     let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);
     let errors: Errors = test.clone().map(|t| (rows.get(t, target), predicted(t))).collect();
 

@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
+use rnn_core::activation::Activation;
+use rnn_core::gru::Reset;
+use rnn_core::layers::Kind;
 use rnn_core::scaling::Mode;
 use rnn_train_host::data::{Part, csv};
 use rnn_train_host::eval::{Question, evaluate};
@@ -11,7 +14,7 @@ use rnn_train_host::report::{self, figure};
 use rnn_train_host::train::{Candidate, Options, Progress, train};
 use serde_json::json;
 
-use super::{Output, mode_name, read};
+use super::{INTERRUPTED, Output, mode_name, read, stop};
 
 /// Train a network on a log and write a model file.
 #[derive(Debug, clap::Args)]
@@ -33,6 +36,9 @@ pub(crate) struct Arguments {
     /// Hidden units.
     #[arg(long, value_name = "N", default_value_t = 32)]
     hidden: usize,
+    /// Cells on one another, of --hidden units each.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    layers: usize,
     /// Steps that an error travels back in time [default: 64, or 20 with --windowed]
     #[arg(long, value_name = "T")]
     window: Option<usize>,
@@ -46,6 +52,19 @@ pub(crate) struct Arguments {
     /// Passes over the training part, at most [default: as many as make 3000 updates]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
+    /// Adam's step size at the start; it falls to 0 along half a cosine.
+    #[arg(long, value_name = "RATE", default_value_t = rnn_train_host::train::RATE)]
+    learning_rate: f32,
+    /// Weight decay, as a multiple of the step size.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    weight_decay: f32,
+    /// Share of the units between layers that is left out at random in training.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    dropout: f32,
+    /// Folder in which the training's state is kept; after a crash the same command goes on there,
+    /// and ends with the same bits.
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
     /// Seed of the initial weights and of the order of the samples.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -62,7 +81,25 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Cell {
+    /// h = tanh(W_xh x + W_hh h + b).
     Elman,
+    /// Gated recurrent unit, reset after (as PyTorch and Keras have it).
+    Gru,
+    /// Gated recurrent unit, reset before (as the paper has it).
+    GruResetBefore,
+    /// Long short-term memory.
+    Lstm,
+}
+
+impl Cell {
+    fn kind(self) -> Kind {
+        match self {
+            Cell::Elman => Kind::Elman(Activation::Tanh),
+            Cell::Gru => Kind::Gru(Reset::After),
+            Cell::GruResetBefore => Kind::Gru(Reset::Before),
+            Cell::Lstm => Kind::Lstm,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -74,7 +111,6 @@ enum ModeChoice {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
-    let Cell::Elman = arguments.cell;
     let columns = csv::Options {
         target: arguments.target.clone(),
         features: arguments.features.clone(),
@@ -82,6 +118,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     };
     let table = read(&arguments.data, &columns)?;
     let options = Options {
+        kind: arguments.cell.kind(),
+        layers: arguments.layers,
         hidden: arguments.hidden,
         window: arguments.window,
         windowed: arguments.windowed,
@@ -92,6 +130,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             ModeChoice::Difference => Some(Mode::Difference),
         },
         epochs: arguments.epochs,
+        rate: arguments.learning_rate,
+        decay: arguments.weight_decay,
+        dropout: arguments.dropout,
+        checkpoint: arguments.checkpoint.clone(),
         seed: arguments.seed,
         threads: arguments
             .threads
@@ -102,7 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
 
     let started = Instant::now();
     let bar = progress_bar();
-    let candidates = train(&table, &options, &|progress| show(&bar, progress));
+    let candidates = train(&table, &options, stop(), &|progress| show(&bar, progress));
     bar.finish_and_clear();
     let candidates = candidates?;
     let best = &candidates[0];
@@ -110,18 +152,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let question = Question { part: Part::Validation, steps: 1, season: None };
     let evaluation = evaluate(&best.model, &table, question)?;
 
+    let stopped = stop().was_asked();
+    let code = if stopped { INTERRUPTED } else { 0 };
     if arguments.json {
         let described: Vec<_> = candidates.iter().map(describe).collect();
-        return Ok(json!({
+        let output = Output::from(json!({
             "model": arguments.out,
+            "stopped": stopped,
             "rows": table.rows().len(),
             "channels": table.channels,
             "seconds": started.elapsed().as_secs_f64(),
             "chosen": described[0],
             "candidates": described,
             "validation": report::json(&evaluation),
-        })
-        .into());
+        }));
+        return Ok(Output { code, ..output });
     }
     let mut text = format!(
         "{}: {} rows, reads {}, predicts {}\n\ntrained, best first       error on the validation part (RMSE)\n",
@@ -133,7 +178,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     for candidate in &candidates {
         text += &format!(
             "  {:<10} after {:>5} updates  {}\n",
-            mode_name(candidate.model.header.mode),
+            mode_name(candidate.model.mode_and_target().0),
             candidate.updates.0,
             figure(candidate.validation_rmse)
         );
@@ -152,12 +197,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         started.elapsed().as_secs_f64(),
         arguments.data.display()
     );
-    Ok(text.into())
+    if stopped {
+        text += "Stopped early: this is the best so far.\n";
+    }
+    Ok(Output { text, code })
 }
 
 fn describe(candidate: &Candidate) -> serde_json::Value {
     json!({
-        "mode": mode_name(candidate.model.header.mode),
+        "mode": mode_name(candidate.model.mode_and_target().0),
         "validation_rmse": candidate.validation_rmse,
         "updates": candidate.updates.0,
         "updates_in_all": candidate.updates.1,

@@ -3,25 +3,29 @@
 
 use std::fmt::Write;
 
-use rnn_core::network::Shape;
+use rnn_core::activation::Activation;
+use rnn_core::elman::ElmanRef;
+use rnn_core::gru::{GruRef, Reset};
+use rnn_core::layers::LayerRef;
+use rnn_core::lstm::LstmRef;
+use rnn_core::model_file::Header;
 use rnn_core::scaling::{Channel, Mode};
 
 use crate::model::Model;
 
 /// The source of a module with the model, its predictor's type and its self-test.
 pub fn rust(model: &Model) -> String {
-    let Shape { inputs, hidden, .. } = model.header.shape();
-    let window = model.header.window;
-    let mode = match model.header.mode {
+    let Header { inputs, layers, window, self_tests, .. } = model.header;
+    let hidden = layers.hidden();
+    let (mode, target) = model.mode_and_target();
+    let mode = match mode {
         Mode::Raw => "Raw",
         Mode::Residual => "Residual",
         Mode::Difference => "Difference",
     };
-    let [l_xh, l_hh, l_b, l_hy, _] = model.header.shape().lengths();
-    let (w_xh, rest) = model.parameters.split_at(l_xh);
-    let (w_hh, rest) = rest.split_at(l_hh);
-    let (b, rest) = rest.split_at(l_b);
-    let (w_hy, b_y) = rest.split_at(l_hy);
+    let readout = model.view().readout();
+    let cells = model.view().layers().map(cell);
+    let cell = cells.reduce(|lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}"));
     let channels: String = model.channels.iter().map(channel).collect();
     let samples: String = model.samples.chunks_exact(inputs).map(|row| line(row, 2)).collect();
     let predictions: String = model
@@ -34,35 +38,37 @@ pub fn rust(model: &Model) -> String {
         .collect();
     format!(
         "\
-//! Written by `rnn export --to rust`: an Elman network, {inputs} channel(s), {hidden} hidden units.
+//! Written by `rnn export --to rust`: {inputs} channel(s), {hidden} hidden units.
 #![cfg_attr(rustfmt, rustfmt_skip)]
-#![allow(clippy::excessive_precision, unreachable_pub)]
+#![allow(clippy::excessive_precision, unreachable_pub, unused_imports)]
 
 use rnn_core::activation::Activation;
+use rnn_core::cell::Stack;
 use rnn_core::dense::Dense;
 use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
+use rnn_core::gru::{{Gru, ResetAfter, ResetBefore}};
+use rnn_core::lstm::Lstm;
 use rnn_core::nalgebra::{{ArrayStorage, SMatrix}};
 use rnn_core::network::{{Head, Network}};
 use rnn_core::scaling::{{Channel, Mode}};
+use rnn_core::stacked::Stacked;
 
 /// The channels of a sample and of a prediction.
 pub const CHANNELS: [&str; {inputs}] = {names:?};
 /// The channel that the model was chosen for.
 pub const TARGET: usize = {target};
 
+/// The recurrent cell.
+pub type Cell = {shape};
+
 /// The model with its state; takes a sample, returns the prediction of the next one.
-pub type Predictor = rnn_core::stream::Predictor<'static, {inputs}, {hidden}, {window}>;
+pub type Predictor = rnn_core::stream::Predictor<'static, Cell, {inputs}, {hidden}, {window}>;
 
 /// The model; `Predictor::new(&MODEL)` starts it.
-pub static MODEL: Forecaster<{inputs}, {hidden}> = Forecaster {{
+pub static MODEL: Forecaster<Cell, {inputs}, {hidden}> = Forecaster {{
     network: Network {{
-        cell: Elman {{
-            w_xh: {w_xh},
-            w_hh: {w_hh},
-            b: Some({b}),
-            activation: Activation::Tanh,
-        }},
+        cell: {cell},
         readout: Dense {{
             w: {w_hy},
             b: {b_y},
@@ -88,14 +94,73 @@ pub fn self_test() -> bool {{
 }}
 ",
         names = model.names,
-        target = model.header.target,
-        w_xh = matrix(w_xh, hidden),
-        w_hh = matrix(w_hh, hidden),
-        b = matrix(b, hidden),
-        w_hy = matrix(w_hy, inputs),
-        b_y = matrix(b_y, inputs),
-        tests = model.header.self_tests,
+        shape = model.header.shape(),
+        cell = cell.unwrap_or_default(),
+        w_hy = matrix(readout.w, inputs),
+        b_y = matrix(readout.b, inputs),
+        tests = self_tests,
     )
+}
+
+/// A layer's value.
+fn cell(layer: LayerRef<'_, f32>) -> String {
+    match layer {
+        LayerRef::Elman(ElmanRef { hidden, activation, w_xh, w_hh, b, .. }) => {
+            let activation = match activation {
+                Activation::Tanh => "Tanh",
+                Activation::Sigmoid => "Sigmoid",
+                Activation::Relu => "Relu",
+            };
+            let [w_xh, w_hh, b] = [w_xh, w_hh, b].map(|tensor| matrix(tensor, hidden));
+            format!(
+                "Elman {{
+            w_xh: {w_xh},
+            w_hh: {w_hh},
+            b: Some({b}),
+            activation: Activation::{activation},
+        }}"
+            )
+        }
+        LayerRef::Gru(GruRef { hidden, reset, w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn, .. }) => {
+            let [w_xg, w_hg, b_g] = [w_xg, w_hg, b_g].map(|tensor| stacked(tensor, 2, hidden));
+            let [w_xn, w_hn, b_n] = [w_xn, w_hn, b_n].map(|tensor| matrix(tensor, hidden));
+            let b_hn = match reset {
+                Reset::After => matrix(b_hn, hidden),
+                Reset::Before => "()".to_owned(),
+            };
+            format!(
+                "Gru {{
+            w_xg: {w_xg},
+            w_xn: {w_xn},
+            w_hg: {w_hg},
+            w_hn: {w_hn},
+            b_g: {b_g},
+            b_n: {b_n},
+            b_hn: {b_hn},
+        }}"
+            )
+        }
+        LayerRef::Lstm(LstmRef { hidden, w_x, w_h, b, .. }) => {
+            let [w_x, w_h, b] = [w_x, w_h, b].map(|tensor| stacked(tensor, 4, hidden));
+            format!(
+                "Lstm {{
+            w_x: {w_x},
+            w_h: {w_h},
+            b: {b},
+        }}"
+            )
+        }
+    }
+}
+
+/// Blocks of `rows` rows over one another, a line per column of each.
+fn stacked(values: &[f32], blocks: usize, rows: usize) -> String {
+    let column = |column: &[f32]| -> String {
+        let blocks: String = column.chunks_exact(rows).map(|block| line(block, 5)).collect();
+        format!("                [\n{blocks}                ],\n")
+    };
+    let columns: String = values.chunks_exact(blocks * rows).map(column).collect();
+    format!("Stacked([\n{columns}            ])")
 }
 
 /// A column-major matrix of `rows` rows, a line per column.

@@ -1,0 +1,41 @@
+//! Reads the model file that the image is built with and writes down which type its cells are: from
+//! there on the compiler knows every size.
+
+use rnn_core::gru::Reset;
+use rnn_core::layers::{Kind, Layer};
+use rnn_core::model_file::ModelFile;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() -> Result<(), String> {
+    println!("cargo::rerun-if-env-changed=RNN_MODEL");
+    let path = env::var_os("RNN_MODEL")
+        .map(PathBuf::from)
+        .ok_or("set RNN_MODEL to the absolute path of a model file; `rnn train` writes one")?;
+    println!("cargo::rerun-if-changed={}", path.display());
+    let bytes =
+        fs::read(&path).map_err(|error| format!("RNN_MODEL={}: {error}", path.display()))?;
+    let file = ModelFile::parse(&bytes)
+        .map_err(|error| format!("RNN_MODEL={}: {error}", path.display()))?;
+
+    let shape = file.header.shape();
+    let cells = shape.layers().enumerate().map(|(i, layer)| cell(i, layer));
+    let cell = cells.reduce(|lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}"));
+    let source = format!(
+        "/// The model's cells.\npub type Cell = {shape};\nconst CELL: Cell = {};\n",
+        cell.unwrap_or_default()
+    );
+    let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
+    fs::write(Path::new(&out).join("cell.rs"), source).map_err(|error| error.to_string())
+}
+
+/// How layer `i` comes out of the file.
+fn cell(i: usize, layer: Layer) -> String {
+    let read = match layer.kind {
+        Kind::Elman(_) => "elman",
+        Kind::Gru(Reset::After) => "gru_reset_after",
+        Kind::Gru(Reset::Before) => "gru_reset_before",
+        Kind::Lstm => "lstm",
+    };
+    format!("of_the_file(FILE.{read}({i}))")
+}

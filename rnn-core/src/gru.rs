@@ -1,0 +1,463 @@
+//! The gated recurrent unit (K. Cho et al., "Learning phrase representations using RNN
+//! encoder-decoder", EMNLP 2014), in both of its variants:
+//!
+//! r_t = sigmoid(W_xr x_t + W_hr h_{t-1} + b_r),  z_t = sigmoid(W_xz x_t + W_hz h_{t-1} + b_z),
+//!
+//! - [`ResetAfter`], the default of PyTorch and Keras: the reset gate r scales what W_hn makes of h:
+//!   n_t = tanh(W_xn x_t + b_n + r_t * q_t), q_t = W_hn h_{t-1} + b_hn;
+//! - [`ResetBefore`], the paper's: it scales h itself:
+//!   n_t = tanh(W_xn x_t + b_n + W_hn q_t), q_t = r_t * h_{t-1};
+//!
+//! h_t = (1 - z_t) * n_t + z_t * h_{t-1}, computed as n_t + z_t * (h_{t-1} - n_t); * is elementwise.
+//!
+//! The same weights mean different functions in the two variants, so the variant is part of the type
+//! and of the model file. (Cho et al. swap the roles of z and 1 - z; this is the form that the
+//! frameworks use.)
+//!
+//! Shapes and memory: [`Recurrence`]. State: h. Cache: h, (r, z), n, q.
+
+use nalgebra::{SMatrix, SVector};
+
+use crate::activation::Activation;
+use crate::cell::{
+    Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
+    starts_block, take,
+};
+use crate::kernel::{Arithmetic, Columns, Inference, Product, add_columns};
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+use crate::stacked::Stacked;
+
+/// Which variant of the cell, where it isn't known to the compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// n = tanh(W_xn x + b_n + r * (W_hn h + b_hn))
+    After,
+    /// n = tanh(W_xn x + b_n + W_hn (r * h))
+    Before,
+}
+
+/// A variant as a type.
+pub trait ResetKind: Copy + core::fmt::Debug + PartialEq {
+    /// The same as a value.
+    const RESET: Reset;
+    /// b_hn, H values, or nothing.
+    type Bias<T: Scalar, const H: usize>: Copy + core::fmt::Debug + PartialEq;
+    /// b_hn = 0.
+    fn zero_bias<T: Scalar, const H: usize>() -> Self::Bias<T, H>;
+    /// Its values.
+    fn bias<T: Scalar, const H: usize>(b: &Self::Bias<T, H>) -> &[T];
+    /// Its values.
+    fn bias_mut<T: Scalar, const H: usize>(b: &mut Self::Bias<T, H>) -> &mut [T];
+}
+
+/// The variant of PyTorch and Keras.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetAfter;
+/// The variant of the original paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetBefore;
+
+impl ResetKind for ResetAfter {
+    const RESET: Reset = Reset::After;
+    type Bias<T: Scalar, const H: usize> = SVector<T, H>;
+    fn zero_bias<T: Scalar, const H: usize>() -> SVector<T, H> {
+        SVector::from_element(T::ZERO)
+    }
+    #[inline(always)]
+    fn bias<T: Scalar, const H: usize>(b: &SVector<T, H>) -> &[T] {
+        b.as_slice()
+    }
+    #[inline(always)]
+    fn bias_mut<T: Scalar, const H: usize>(b: &mut SVector<T, H>) -> &mut [T] {
+        b.as_mut_slice()
+    }
+}
+
+impl ResetKind for ResetBefore {
+    const RESET: Reset = Reset::Before;
+    type Bias<T: Scalar, const H: usize> = ();
+    fn zero_bias<T: Scalar, const H: usize>() {}
+    #[inline(always)]
+    fn bias<T: Scalar, const H: usize>((): &()) -> &[T] {
+        &[]
+    }
+    #[inline(always)]
+    fn bias_mut<T: Scalar, const H: usize>((): &mut ()) -> &mut [T] {
+        &mut []
+    }
+}
+
+/// A GRU of fixed size. Its gradient has the same type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gru<T: Scalar, const I: usize, const H: usize, R: ResetKind = ResetAfter> {
+    /// W_xr over W_xz, 2H x I.
+    pub w_xg: Stacked<T, 2, H, I>,
+    /// W_xn, H x I.
+    pub w_xn: SMatrix<T, H, I>,
+    /// W_hr over W_hz, 2H x H.
+    pub w_hg: Stacked<T, 2, H, H>,
+    /// W_hn, H x H.
+    pub w_hn: SMatrix<T, H, H>,
+    /// b_r over b_z, 2H values.
+    pub b_g: Stacked<T, 2, H, 1>,
+    /// b_n, H values.
+    pub b_n: SVector<T, H>,
+    /// b_hn, H values; nothing in the variant that has none.
+    pub b_hn: R::Bias<T, H>,
+}
+
+impl<T: Scalar, const I: usize, const H: usize, R: ResetKind> Gru<T, I, H, R> {
+    /// All zeros.
+    pub fn zeros() -> Self {
+        Gru {
+            w_xg: Stacked::zeros(),
+            w_xn: SMatrix::from_element(T::ZERO),
+            w_hg: Stacked::zeros(),
+            w_hn: SMatrix::from_element(T::ZERO),
+            b_g: Stacked::zeros(),
+            b_n: SVector::from_element(T::ZERO),
+            b_hn: R::zero_bias(),
+        }
+    }
+
+    /// A view of the weights.
+    #[inline(always)]
+    pub fn view(&self) -> GruRef<'_, T> {
+        GruRef {
+            inputs: I,
+            hidden: H,
+            reset: R::RESET,
+            w_xg: self.w_xg.as_slice(),
+            w_xn: self.w_xn.as_slice(),
+            w_hg: self.w_hg.as_slice(),
+            w_hn: self.w_hn.as_slice(),
+            b_g: self.b_g.as_slice(),
+            b_n: self.b_n.as_slice(),
+            b_hn: R::bias(&self.b_hn),
+        }
+    }
+
+    /// A view of what a gradient is added to.
+    #[inline(always)]
+    pub fn view_mut(&mut self) -> GruMut<'_, T> {
+        GruMut {
+            w_xg: self.w_xg.as_mut_slice(),
+            w_xn: self.w_xn.as_mut_slice(),
+            w_hg: self.w_hg.as_mut_slice(),
+            w_hn: self.w_hn.as_mut_slice(),
+            b_g: self.b_g.as_mut_slice(),
+            b_n: self.b_n.as_mut_slice(),
+            b_hn: R::bias_mut(&mut self.b_hn),
+        }
+    }
+}
+
+fixed_size_cell!([R: ResetKind] Gru<T, I, H, R>, GruRef);
+
+impl<T: Scalar, const I: usize, const H: usize, R: ResetKind> Parameters<T> for Gru<T, I, H, R> {
+    fn tensors(&self) -> impl Iterator<Item = &[T]> {
+        let GruRef { w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn, .. } = self.view();
+        [w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn].into_iter()
+    }
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let GruMut { w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn } = self.view_mut();
+        [w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn].into_iter()
+    }
+}
+
+/// A GRU whose tensors lie elsewhere, column-major.
+#[derive(Clone, Copy, Debug)]
+pub struct GruRef<'a, T> {
+    /// I
+    pub inputs: usize,
+    /// H
+    pub hidden: usize,
+    /// The variant.
+    pub reset: Reset,
+    /// W_xr over W_xz, 2H x I.
+    pub w_xg: &'a [T],
+    /// W_xn, H x I.
+    pub w_xn: &'a [T],
+    /// W_hr over W_hz, 2H x H.
+    pub w_hg: &'a [T],
+    /// W_hn, H x H.
+    pub w_hn: &'a [T],
+    /// b_r over b_z, 2H values.
+    pub b_g: &'a [T],
+    /// b_n, H values.
+    pub b_n: &'a [T],
+    /// b_hn, H values; empty in [`Reset::Before`].
+    pub b_hn: &'a [T],
+}
+
+/// The gradients of a GRU, laid out as in [`GruRef`].
+#[derive(Debug)]
+#[allow(missing_docs)] // dL/d of the tensors of the same names.
+pub struct GruMut<'a, T> {
+    pub w_xg: &'a mut [T],
+    pub w_xn: &'a mut [T],
+    pub w_hg: &'a mut [T],
+    pub w_hn: &'a mut [T],
+    pub b_g: &'a mut [T],
+    pub b_n: &'a mut [T],
+    pub b_hn: &'a mut [T],
+}
+
+/// The sections behind h in memory and cache: (r, z), n, q.
+struct Sections<'a, T> {
+    g: &'a mut [T],
+    n: &'a mut [T],
+    q: &'a mut [T],
+}
+
+impl<'a, T> Sections<'a, T> {
+    /// Of so many numbers each; (r, z) has twice as many.
+    #[inline(always)]
+    fn of(mut memory: &'a mut [T], numbers: usize) -> Self {
+        let g = take(&mut memory, 2 * numbers);
+        let n = take(&mut memory, numbers);
+        Sections { g, n, q: take(&mut memory, numbers) }
+    }
+}
+
+impl<T: Scalar> GruRef<'_, T> {
+    /// `h` comes in as h_{t-1} and goes out as h_t.
+    #[inline(always)]
+    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, h: &mut [T], sections: Sections<'_, T>) {
+        let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, .. } = self;
+        let Sections { g, n, q } = sections;
+        let state = Product::new(w_hg, h, hidden);
+        A::affine(g, 2 * hidden, self.b_g, Product { w: w_xg, x, inputs }, state);
+        A::activate(Activation::Sigmoid, g);
+        let input = Product { w: w_xn, x, inputs };
+        match self.reset {
+            Reset::After => {
+                A::affine(q, hidden, self.b_hn, Product::new(w_hn, h, hidden), Product::NONE);
+                A::affine(n, hidden, self.b_n, input, Product::NONE);
+                A::wide(|| each_column(hidden, g, n, q, |r, _, n, q| *n += r * *q));
+            }
+            Reset::Before => {
+                A::wide(|| each_column(hidden, g, h, q, |r, _, h, q| *q = r * *h));
+                A::affine(n, hidden, self.b_n, input, Product::new(w_hn, q, hidden));
+            }
+        }
+        A::activate(Activation::Tanh, n);
+        A::wide(|| each_column(hidden, g, h, n, |_, z, h, n| *h = *n + z * (*h - *n)));
+    }
+}
+
+/// Runs over the units of every column: r, z of `g` (2H x B) with the same unit of `a` and `b`
+/// (H x B).
+#[inline(always)]
+fn each_column<T: Copy>(
+    hidden: usize,
+    g: &[T],
+    a: &mut [T],
+    b: &mut [T],
+    work: impl Fn(T, T, &mut T, &mut T) + Copy,
+) {
+    let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
+    for (g, (a, b)) in g.chunks_exact((2 * hidden).max(1)).zip(columns) {
+        let (r, z) = g.split_at_checked(hidden).unwrap_or_default();
+        for (((&r, &z), a), b) in r.iter().zip(z).zip(a).zip(b) {
+            work(r, z, a, b);
+        }
+    }
+}
+
+impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
+    type Gradient<'g> = GruMut<'g, T>;
+
+    const STATE: usize = 1;
+    const MEMORY: usize = 5;
+    const CACHE: usize = 5;
+
+    #[inline(always)]
+    fn inputs(self) -> usize {
+        self.inputs
+    }
+    #[inline(always)]
+    fn hidden(self) -> usize {
+        self.hidden
+    }
+
+    /// Memory: h, then (r, z), n, q.
+    #[inline(always)]
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / Self::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, h, Sections::of(memory, units));
+    }
+
+    #[inline(always)]
+    fn forward<A: Arithmetic<T>>(self, sequence: Sequence<'_, T>, mut cache: &mut [T]) {
+        let Sequence { batch, mut x, start } = sequence;
+        let units = self.hidden * batch;
+        let numbers = cache.len() / Self::CACHE;
+        let h = take(&mut cache, numbers);
+        let Sections { g, n, q } = Sections::of(cache, numbers);
+        for t in 0..numbers / units.max(1) {
+            let x_t;
+            (x_t, x) = x.split(self.inputs, batch);
+            let (h_prev, h_t) = neighbours(h, t, units);
+            copy(if t == 0 { start } else { h_prev }, h_t);
+            let g = block_mut(g, t, 2 * units);
+            let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
+            self.next::<A>(x_t, h_t, Sections { g, n, q });
+        }
+    }
+
+    /// From the last step to the first, with dh = dL/dh_t:
+    ///
+    /// - dn' = dh (1 - z) (1 - n^2), dz' = dh (h_{t-1} - n) z (1 - z): in front of the activations;
+    /// - reset after: dq = dn' r, dr' = dn' q r (1 - r), dL/dh_{t-1} += dh z + W_hn^T dq;
+    ///   reset before: dq = W_hn^T dn', dr' = dq h_{t-1} r (1 - r), dL/dh_{t-1} += dh z + dq r;
+    /// - dL/dh_{t-1} += W_hg^T (dr', dz');
+    /// - the weights' gradients are sums over t of (dr', dz'), dn' and dq with x_t, h_{t-1} and q_t;
+    /// - dL/dx_t += W_xg^T (dr', dz') + W_xn^T dn'.
+    ///
+    /// (r, z) and n are replaced by their derivatives, and so is q where the reset comes after.
+    #[inline(always)]
+    fn backward<A: Arithmetic<T>>(
+        self,
+        sequence: Sequence<'_, T>,
+        mut cache: &mut [T],
+        errors: Errors<'_, T>,
+        gradient: GruMut<'_, T>,
+    ) {
+        let GruRef { inputs, hidden, reset, .. } = self;
+        let Sequence { batch, x, start } = sequence;
+        let Errors { truncation, d, dx, space } = errors;
+        let units = hidden * batch;
+        let numbers = cache.len() / Self::CACHE;
+        let steps = numbers / units.max(1);
+        let h = take(&mut cache, numbers);
+        let Sections { g, n, q } = Sections::of(cache, numbers);
+        let (space_g, mut space_n) =
+            space.split_at_mut_checked(A::transposed_len(2 * hidden, hidden)).unwrap_or_default();
+        let w_hg = A::transposed(self.w_hg, 2 * hidden, hidden, space_g);
+        let space_n = take(&mut space_n, A::transposed_len(hidden, hidden));
+        let w_hn = A::transposed(self.w_hn, hidden, hidden, space_n);
+        for t in (0..steps).rev() {
+            let (d_prev, d_t) = neighbours(d, t, units);
+            // Where a block starts no error goes on: what is added there is thrown away.
+            let d_prev = if starts_block(t, steps, truncation) { &mut [] } else { d_prev };
+            let goes_on = !d_prev.is_empty();
+            let h_prev = if t == 0 { start } else { block(h, t - 1, units) };
+            let g = block_mut(g, t, 2 * units);
+            let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
+            A::wide(|| {
+                let columns = Columns4::of(hidden, h_prev, n, q, d_t);
+                match reset {
+                    Reset::After => columns.each(g, |r, z, h, n, q, d| {
+                        let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
+                        let d_z = *d * (h - *n) * *z * (T::ONE - *z);
+                        let d_r = d_n * *q * *r * (T::ONE - *r);
+                        *d = *d * *z;
+                        *n = d_n;
+                        *q = d_n * *r;
+                        (*r, *z) = (d_r, d_z);
+                    }),
+                    // q keeps r h for the gradient of W_hn; r stays until dq is known.
+                    Reset::Before => columns.each(g, |_, z, h, n, _, d| {
+                        let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
+                        let d_z = *d * (h - *n) * *z * (T::ONE - *z);
+                        *d = *d * *z;
+                        *n = d_n;
+                        *z = d_z;
+                    }),
+                }
+                if goes_on {
+                    d_prev.iter_mut().zip(d_t.iter()).for_each(|(p, &d)| *p += d);
+                }
+            });
+            match reset {
+                Reset::After => {
+                    if goes_on {
+                        A::transpose_multiply(d_prev, w_hn, hidden, hidden, q);
+                    }
+                }
+                Reset::Before => {
+                    let d_q = d_t;
+                    d_q.fill(T::ZERO);
+                    A::transpose_multiply(d_q, w_hn, hidden, hidden, n);
+                    A::wide(|| {
+                        Columns4::of(hidden, h_prev, n, q, d_q).each(g, |r, _, h, _, _, d_q| {
+                            let d_h = *d_q * *r;
+                            *r = *d_q * h * *r * (T::ONE - *r);
+                            *d_q = d_h;
+                        });
+                        if goes_on {
+                            d_prev.iter_mut().zip(d_q.iter()).for_each(|(p, &d)| *p += d);
+                        }
+                    });
+                }
+            }
+            if goes_on {
+                A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
+            }
+        }
+        A::outer(gradient.w_xg, g, 2 * hidden, x, inputs);
+        A::outer(gradient.w_xn, n, hidden, x, inputs);
+        // h_{t-1} of the first step is h_0; of the others it stands in h.
+        let (g_first, g_rest) = g.split_at_checked(2 * units).unwrap_or_default();
+        A::outer(gradient.w_hg, g_first, 2 * hidden, Columns::Values(start), hidden);
+        A::outer(gradient.w_hg, g_rest, 2 * hidden, Columns::Values(h), hidden);
+        match reset {
+            Reset::After => {
+                let (q_first, q_rest) = q.split_at_checked(units).unwrap_or_default();
+                A::outer(gradient.w_hn, q_first, hidden, Columns::Values(start), hidden);
+                A::outer(gradient.w_hn, q_rest, hidden, Columns::Values(h), hidden);
+                add_columns(gradient.b_hn, q);
+            }
+            Reset::Before => A::outer(gradient.w_hn, n, hidden, Columns::Values(q), hidden),
+        }
+        add_columns(gradient.b_g, g);
+        add_columns(gradient.b_n, n);
+        if !dx.is_empty() {
+            let w_xg = A::transposed(self.w_xg, 2 * hidden, inputs, space);
+            A::transpose_multiply(dx, w_xg, 2 * hidden, inputs, g);
+            let w_xn = A::transposed(self.w_xn, hidden, inputs, space);
+            A::transpose_multiply(dx, w_xn, hidden, inputs, n);
+        }
+    }
+
+    fn space<A: Arithmetic<T>>(self) -> usize {
+        let GruRef { inputs, hidden, .. } = self;
+        let state = A::transposed_len(2 * hidden, hidden) + A::transposed_len(hidden, hidden);
+        state.max(A::transposed_len(2 * hidden, inputs))
+    }
+}
+
+/// Four H x B blocks, walked through together with (r, z).
+struct Columns4<'a, T> {
+    hidden: usize,
+    h: &'a [T],
+    n: &'a mut [T],
+    q: &'a mut [T],
+    d: &'a mut [T],
+}
+
+impl<'a, T: Copy> Columns4<'a, T> {
+    #[inline(always)]
+    fn of(hidden: usize, h: &'a [T], n: &'a mut [T], q: &'a mut [T], d: &'a mut [T]) -> Self {
+        Columns4 { hidden: hidden.max(1), h, n, q, d }
+    }
+
+    /// `work` of r, z, h, n, q, d of every unit.
+    #[inline(always)]
+    #[allow(clippy::type_complexity)] // The six letters of the equations.
+    fn each(self, g: &mut [T], work: impl Fn(&mut T, &mut T, T, &mut T, &mut T, &mut T) + Copy) {
+        let Columns4 { hidden, h, n, q, d } = self;
+        let n_q = n.chunks_exact_mut(hidden).zip(q.chunks_exact_mut(hidden));
+        let h_d = h.chunks_exact(hidden).zip(d.chunks_exact_mut(hidden));
+        for (g, ((n, q), (h, d))) in g.chunks_exact_mut(2 * hidden).zip(n_q.zip(h_d)) {
+            let (r, z) = g.split_at_mut_checked(hidden).unwrap_or_default();
+            let gates = r.iter_mut().zip(z);
+            for ((((r, z), n), q), (&h, d)) in gates.zip(n).zip(q).zip(h.iter().zip(d)) {
+                work(r, z, h, n, q, d);
+            }
+        }
+    }
+}

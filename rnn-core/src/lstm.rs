@@ -1,0 +1,301 @@
+//! Long short-term memory (S. Hochreiter, J. Schmidhuber, Neural Computation 9, 1997; the forget gate
+//! by F. Gers et al., Neural Computation 12, 2000; no peepholes):
+//!
+//! (i, f, o)_t = sigmoid(W x_t + W h_{t-1} + b) and g_t = tanh(W x_t + W h_{t-1} + b), each with rows
+//! of its own,
+//!
+//! c_t = f_t * c_{t-1} + i_t * g_t,  h_t = o_t * tanh c_t; * is elementwise.
+//!
+//! Shapes and memory: [`Recurrence`]. State: h, c. Cache: h, c, (i, f, g, o).
+
+use crate::activation::Activation;
+use crate::cell::{
+    Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
+    starts_block, take,
+};
+use crate::kernel::{Arithmetic, Columns, Inference, Product, add_columns};
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+use crate::stacked::Stacked;
+
+/// An LSTM cell of fixed size, its gates stacked as i, f, g, o. Its gradient has the same type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lstm<T, const I: usize, const H: usize> {
+    /// W_x, 4H x I.
+    pub w_x: Stacked<T, 4, H, I>,
+    /// W_h, 4H x H.
+    pub w_h: Stacked<T, 4, H, H>,
+    /// b, 4H values.
+    pub b: Stacked<T, 4, H, 1>,
+}
+
+impl<T: Scalar, const I: usize, const H: usize> Lstm<T, I, H> {
+    /// All zeros.
+    pub fn zeros() -> Self {
+        Lstm { w_x: Stacked::zeros(), w_h: Stacked::zeros(), b: Stacked::zeros() }
+    }
+
+    /// A view of the weights.
+    #[inline(always)]
+    pub fn view(&self) -> LstmRef<'_, T> {
+        LstmRef {
+            inputs: I,
+            hidden: H,
+            w_x: self.w_x.as_slice(),
+            w_h: self.w_h.as_slice(),
+            b: self.b.as_slice(),
+        }
+    }
+
+    /// A view of what a gradient is added to.
+    #[inline(always)]
+    pub fn view_mut(&mut self) -> LstmMut<'_, T> {
+        LstmMut {
+            w_x: self.w_x.as_mut_slice(),
+            w_h: self.w_h.as_mut_slice(),
+            b: self.b.as_mut_slice(),
+        }
+    }
+}
+
+fixed_size_cell!([] Lstm<T, I, H>, LstmRef);
+
+impl<T: Scalar, const I: usize, const H: usize> Parameters<T> for Lstm<T, I, H> {
+    fn tensors(&self) -> impl Iterator<Item = &[T]> {
+        let LstmRef { w_x, w_h, b, .. } = self.view();
+        [w_x, w_h, b].into_iter()
+    }
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let LstmMut { w_x, w_h, b } = self.view_mut();
+        [w_x, w_h, b].into_iter()
+    }
+}
+
+/// An LSTM cell whose tensors lie elsewhere, column-major, gates stacked as i, f, g, o.
+#[derive(Clone, Copy, Debug)]
+pub struct LstmRef<'a, T> {
+    /// I
+    pub inputs: usize,
+    /// H
+    pub hidden: usize,
+    /// W_x, 4H x I.
+    pub w_x: &'a [T],
+    /// W_h, 4H x H.
+    pub w_h: &'a [T],
+    /// b, 4H values.
+    pub b: &'a [T],
+}
+
+/// The gradients of an LSTM cell, laid out as in [`LstmRef`].
+#[derive(Debug)]
+pub struct LstmMut<'a, T> {
+    /// dL/dW_x
+    pub w_x: &'a mut [T],
+    /// dL/dW_h
+    pub w_h: &'a mut [T],
+    /// dL/db
+    pub b: &'a mut [T],
+}
+
+impl<T: Scalar> LstmRef<'_, T> {
+    /// `h` and `c` come in as those of t - 1 and go out as those of t; `gates` is 4H x B.
+    #[inline(always)]
+    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, h: &mut [T], c: &mut [T], gates: &mut [T]) {
+        let LstmRef { inputs, hidden, .. } = self;
+        let input = Product { w: self.w_x, x, inputs };
+        A::affine(gates, 4 * hidden, self.b, input, Product::new(self.w_h, h, hidden));
+        for gates in gates.chunks_exact_mut((4 * hidden).max(1)) {
+            let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
+            let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+            A::activate(Activation::Sigmoid, i_f);
+            A::activate(Activation::Tanh, g);
+            A::activate(Activation::Sigmoid, o);
+        }
+        A::wide(|| {
+            each_column(hidden, gates, c, h, |[i, f, g, _], c, h| {
+                *c = *f * *c + *i * *g;
+                *h = *c;
+            });
+        });
+        A::activate(Activation::Tanh, h);
+        A::wide(|| each_column(hidden, gates, c, h, |[_, _, _, o], _, h| *h *= *o));
+    }
+}
+
+/// Runs over the units of every column: i, f, g, o of `gates` (4H x B) with the same unit of `a` and
+/// `b` (H x B).
+#[inline(always)]
+fn each_column<T>(
+    hidden: usize,
+    gates: &mut [T],
+    a: &mut [T],
+    b: &mut [T],
+    work: impl Fn([&mut T; 4], &mut T, &mut T) + Copy,
+) {
+    let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
+    for (gates, (a, b)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(columns) {
+        let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
+        let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
+        let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+        let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
+        for ((((i, f), (g, o)), a), b) in gates.zip(a).zip(b) {
+            work([i, f, g, o], a, b);
+        }
+    }
+}
+
+impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
+    type Gradient<'g> = LstmMut<'g, T>;
+
+    const STATE: usize = 2;
+    const MEMORY: usize = 6;
+    const CACHE: usize = 6;
+
+    #[inline(always)]
+    fn inputs(self) -> usize {
+        self.inputs
+    }
+    #[inline(always)]
+    fn hidden(self) -> usize {
+        self.hidden
+    }
+
+    /// Memory: h, c, then (i, f, g, o).
+    #[inline(always)]
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / Self::MEMORY;
+        let h = take(&mut memory, units);
+        let c = take(&mut memory, units);
+        self.next::<A>(x, h, c, memory);
+    }
+
+    #[inline(always)]
+    fn forward<A: Arithmetic<T>>(self, sequence: Sequence<'_, T>, mut cache: &mut [T]) {
+        let Sequence { batch, mut x, start } = sequence;
+        let units = self.hidden * batch;
+        let numbers = cache.len() / Self::CACHE;
+        let (h, c) = (take(&mut cache, numbers), take(&mut cache, numbers));
+        for t in 0..numbers / units.max(1) {
+            let x_t;
+            (x_t, x) = x.split(self.inputs, batch);
+            let (h_prev, h_t) = neighbours(h, t, units);
+            let (c_prev, c_t) = neighbours(c, t, units);
+            copy(if t == 0 { start } else { h_prev }, h_t);
+            copy(if t == 0 { block(start, 1, units) } else { c_prev }, c_t);
+            self.next::<A>(x_t, h_t, c_t, block_mut(cache, t, 4 * units));
+        }
+    }
+
+    /// From the last step to the first, with dh = dL/dh_t:
+    ///
+    /// - dc_t = dc_{t+1} f_{t+1} + dh o (1 - tanh^2 c_t);
+    /// - in front of the activations: di' = dc g i (1 - i), df' = dc c_{t-1} f (1 - f),
+    ///   dg' = dc i (1 - g^2), do' = dh tanh(c_t) o (1 - o);
+    /// - dL/dh_{t-1} += W_h^T (di', df', dg', do');
+    /// - the weights' gradients are sums over t of those four with x_t and h_{t-1};
+    /// - dL/dx_t += W_x^T (di', df', dg', do').
+    ///
+    /// The gates are replaced by their derivatives, c_t by dc_t f_t.
+    #[inline(always)]
+    fn backward<A: Arithmetic<T>>(
+        self,
+        sequence: Sequence<'_, T>,
+        mut cache: &mut [T],
+        errors: Errors<'_, T>,
+        gradient: LstmMut<'_, T>,
+    ) {
+        let LstmRef { inputs, hidden, .. } = self;
+        let Sequence { batch, x, start } = sequence;
+        let Errors { truncation, d, dx, space } = errors;
+        let units = hidden * batch;
+        let numbers = cache.len() / Self::CACHE;
+        let steps = numbers / units.max(1);
+        let (h, c) = (take(&mut cache, numbers), take(&mut cache, numbers));
+        let gates = cache;
+        let w_h = A::transposed(self.w_h, 4 * hidden, hidden, space);
+        for t in (0..steps).rev() {
+            let (d_prev, d_t) = neighbours(d, t, units);
+            let (until_t, after) = c.split_at_mut_checked((t + 1) * units).unwrap_or_default();
+            let (c_prev, c_t) = neighbours(until_t, t, units);
+            let c_prev = if t == 0 { block(start, 1, units) } else { c_prev };
+            // What step t + 1 left in the place of c_{t+1}: dc_{t+1} f_{t+1}.
+            let crosses = t + 1 < steps && !starts_block(t + 1, steps, truncation);
+            let carried = if crosses { after } else { &mut [] };
+            let gates = block_mut(gates, t, 4 * units);
+            A::wide(|| {
+                // dc_t without its share from h, one tanh at a time, in the place of c_t.
+                let columns = c_prev.chunks_exact(hidden.max(1));
+                let mut carried = carried.chunks_exact(hidden.max(1));
+                let mut columns = columns.map(|c_prev| (c_prev, carried.next()));
+                let c_d =
+                    c_t.chunks_exact_mut(hidden.max(1)).zip(d_t.chunks_exact_mut(hidden.max(1)));
+                for (gates, (c, d)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(c_d) {
+                    let (c_prev, carried) = columns.next().unwrap_or_default();
+                    // Once with what is carried, once without: each a loop without branches.
+                    match carried {
+                        Some(carried) => column_backward::<T, A>(
+                            hidden,
+                            gates,
+                            c,
+                            d,
+                            c_prev,
+                            carried.iter().copied(),
+                        ),
+                        None => column_backward::<T, A>(
+                            hidden,
+                            gates,
+                            c,
+                            d,
+                            c_prev,
+                            core::iter::repeat(T::ZERO),
+                        ),
+                    }
+                }
+            });
+            if !starts_block(t, steps, truncation) {
+                A::transpose_multiply(d_prev, w_h, 4 * hidden, hidden, gates);
+            }
+        }
+        A::outer(gradient.w_x, gates, 4 * hidden, x, inputs);
+        // h_{t-1} of the first step is h_0; of the others it stands in h.
+        let (first, rest) = gates.split_at_checked(4 * units).unwrap_or_default();
+        let h_0 = Columns::Values(start.get(..units).unwrap_or_default());
+        A::outer(gradient.w_h, first, 4 * hidden, h_0, hidden);
+        A::outer(gradient.w_h, rest, 4 * hidden, Columns::Values(h), hidden);
+        add_columns(gradient.b, gates);
+        if !dx.is_empty() {
+            let w_x = A::transposed(self.w_x, 4 * hidden, inputs, space);
+            A::transpose_multiply(dx, w_x, 4 * hidden, inputs, gates);
+        }
+    }
+
+    fn space<A: Arithmetic<T>>(self) -> usize {
+        let LstmRef { inputs, hidden, .. } = self;
+        A::transposed_len(4 * hidden, hidden).max(A::transposed_len(4 * hidden, inputs))
+    }
+}
+
+/// The elementwise part of one column's backward step; `c` comes in as c_t, goes out as dc_t f_t.
+#[inline(always)]
+fn column_backward<T: Scalar, A: Arithmetic<T>>(
+    hidden: usize,
+    gates: &mut [T],
+    c: &mut [T],
+    d: &[T],
+    c_prev: &[T],
+    carried: impl Iterator<Item = T>,
+) {
+    let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
+    let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
+    let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+    let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
+    let cells = c.iter_mut().zip(c_prev).zip(d.iter().zip(carried));
+    for (((i, f), (g, o)), ((c, &c_prev), (&d_h, carried))) in gates.zip(cells) {
+        let tanh_c = A::tanh(*c);
+        let d_c = carried + d_h * *o * (T::ONE - tanh_c * tanh_c);
+        *c = d_c * *f;
+        *o = d_h * tanh_c * *o * (T::ONE - *o);
+        *f = d_c * c_prev * *f * (T::ONE - *f);
+        (*i, *g) = (d_c * *g * *i * (T::ONE - *i), d_c * *i * (T::ONE - *g * *g));
+    }
+}
