@@ -14,3 +14,4 @@ pub mod model;
 pub mod report;
 pub mod requirements;
 pub mod train;
+pub mod tune;

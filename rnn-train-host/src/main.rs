@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, inspect, stream, train};
+use command::{Output, eval, export, forecast, inspect, stream, train, tune};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
 #[command(name = "rnn", version, arg_required_else_help = true)]
 enum Command {
     Train(train::Arguments),
+    Tune(tune::Arguments),
     Eval(eval::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     }
     let result = match Command::parse() {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

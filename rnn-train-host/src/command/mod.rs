@@ -6,17 +6,22 @@ pub(crate) mod forecast;
 pub(crate) mod inspect;
 pub(crate) mod stream;
 pub(crate) mod train;
+pub(crate) mod tune;
 
-use std::path::Path;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
 use rnn_core::layers::Kind;
 use rnn_core::model_file::Task;
 use rnn_core::scaling::Mode;
 use rnn_train_host::atomic::between_writes;
 use rnn_train_host::data::{Table, csv};
 use rnn_train_host::model::Model;
+use rnn_train_host::report::figure;
+use rnn_train_host::train::halving::Progress;
 use rnn_train_host::train::stop::Stop;
 
 /// What Ctrl-C asks; whoever trains takes it, and then it no longer ends the process by itself.
@@ -55,6 +60,67 @@ impl From<serde_json::Value> for Output {
     /// One object on one line.
     fn from(json: serde_json::Value) -> Self {
         format!("{json}\n").into()
+    }
+}
+
+/// The log to learn from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Columns {
+    /// CSV file: a header, then one line per sample.
+    pub(crate) data: PathBuf,
+    /// Column to predict.
+    #[arg(long, value_name = "COL")]
+    pub(crate) target: String,
+    /// Columns to read, separated by commas; the target is always one of them.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    features: Vec<String>,
+    /// Time column: checked for order and gaps, never a feature.
+    #[arg(long, value_name = "COL")]
+    time: Option<String>,
+}
+
+impl Columns {
+    fn read(&self) -> Result<Table> {
+        let options = csv::Options {
+            target: self.target.clone(),
+            features: self.features.clone(),
+            time: self.time.clone(),
+        };
+        read(&self.data, &options)
+    }
+}
+
+/// As many threads as asked for, or one per core.
+fn threads(asked: Option<NonZero<usize>>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+}
+
+/// A progress bar on standard error; nothing where that is no terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    const LENGTH: f64 = 1000.0;
+
+    fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::new(Self::LENGTH as u64);
+        let template = "{prefix} {bar:32} {percent:>3} %  {elapsed}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what);
+        bar.tick();
+        Bar(bar)
+    }
+
+    fn show(&self, progress: Progress) {
+        self.0.set_position((progress.share * Self::LENGTH) as u64);
+        let (loss, validation) = (figure(progress.loss), figure(progress.validation_rmse));
+        let tried = progress.tried;
+        self.0.set_message(format!("{tried} networks, loss {loss}, validation RMSE {validation}"));
+    }
+
+    fn finish(&self) {
+        self.0.finish_and_clear();
     }
 }
 

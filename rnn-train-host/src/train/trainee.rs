@@ -22,6 +22,10 @@ const AVERAGE: f32 = 0.99;
 const LOOK: usize = 50;
 /// Looks without an improvement after which an annealing ends.
 const PATIENCE: usize = 20;
+/// Looks without an improvement after which an annealing starts from the best weights.
+const STALE: usize = 4;
+/// Updates of the shortest annealing of that kind.
+const SHORTEST: usize = 300;
 
 /// What is to be trained: everything that decides a training's bits, beside the log.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,8 +68,17 @@ impl Setting {
 pub enum Stage {
     /// The full step size up to this update.
     Explore(usize),
-    /// From here along half a cosine to 0 at this update; ends early where nothing improves.
+    /// Along half a cosine to 0 at this update; from the best weights and only for as long as these
+    /// took, where what followed them was worse. Ends early where nothing improves.
     Anneal(usize),
+}
+
+impl Stage {
+    /// The last update.
+    pub fn last(self) -> usize {
+        let (Stage::Explore(last) | Stage::Anneal(last)) = self;
+        last
+    }
 }
 
 /// The validation part's word on the averaged weights.
@@ -84,8 +97,8 @@ pub struct Look {
 pub struct State {
     /// Updates done.
     pub update: usize,
-    /// Updates done when the annealing began, where it has.
-    annealing_since: Option<usize>,
+    /// Updates done when the annealing began and when it ends, where it has begun.
+    annealing: Option<(usize, usize)>,
     /// Whether the last stage is over.
     ended: bool,
     parameters: Vec<f32>,
@@ -120,7 +133,7 @@ impl<'a> Trainee<'a> {
         let zeros = vec![0.0; parameters.len()];
         let state = State {
             update: 0,
-            annealing_since: None,
+            annealing: None,
             ended: false,
             average: parameters.clone(),
             best_parameters: parameters.clone(),
@@ -142,7 +155,14 @@ impl<'a> Trainee<'a> {
 
     /// Its error at the best look; infinite before the first one.
     pub fn rmse(&self) -> f64 {
-        self.best().map_or(f64::INFINITY, |look| look.rmse)
+        self.rmse_by(usize::MAX)
+    }
+
+    /// The same of the looks up to an update: a training that was taken up again is judged as it
+    /// was when it came by there.
+    pub fn rmse_by(&self, update: usize) -> f64 {
+        let looks = self.state.looks.iter().filter(|look| look.update <= update);
+        looks.map(|look| look.rmse).filter(|rmse| rmse.is_finite()).fold(f64::INFINITY, f64::min)
     }
 
     /// The model with the weights of the best look.
@@ -153,38 +173,26 @@ impl<'a> Trainee<'a> {
     fn model_with(&self, parameters: Vec<f32>) -> Model {
         let Trainee { data, setting, .. } = self;
         let channels = data.channels.len();
-        let shape = setting.shape(channels);
         let header = Header {
             task: Task::Forecast { mode: setting.mode, target: data.table.target },
             inputs: channels,
-            layers: shape.layers,
+            layers: setting.shape(channels).layers,
             window: if setting.windowed { setting.window } else { 0 },
             self_tests: SELF_TESTS.min(data.split.train.len()),
             two_biases: false,
             seed: setting.seed,
         };
-        Model {
-            header,
-            names: data.table.channels.clone(),
-            samples: data.self_test_samples(header.self_tests),
-            channels: data.channels.clone(),
-            parameters,
-            biases: Vec::new(),
-        }
+        data.model(header, parameters)
     }
 
-    /// Goes on to the end of `stage`; `each` hears of every look, and a look is where a stopped
-    /// training ends.
+    /// Goes on to the end of `stage`, or until `stop`; `each` hears of every look.
     pub fn advance(&mut self, stage: Stage, stop: &Stop, mut each: impl FnMut(&Self)) {
         let last = match stage {
-            Stage::Explore(last) | Stage::Anneal(last) => last,
+            Stage::Explore(last) => last,
+            Stage::Anneal(last) => self.start_annealing(last),
         };
-        let annealing = matches!(stage, Stage::Anneal(_));
         if self.state.update >= last || self.state.ended {
             return;
-        }
-        if annealing && self.state.annealing_since.is_none() {
-            self.state.annealing_since = Some(self.state.update);
         }
         let samples = self.data.samples(self.setting.mode);
         let end = self.data.split.train.end;
@@ -193,16 +201,16 @@ impl<'a> Trainee<'a> {
         let mut adam = Adam::new(Vec::<f32>::new());
         [adam.first, adam.second] = std::mem::take(&mut self.state.moments);
         adam.powers = self.state.powers;
-        while self.state.update < last && !self.state.ended {
+        while self.state.update < last && !self.state.ended && !stop.is_set() {
             let state = &mut self.state;
             state.update += 1;
             batch.draw(samples, end, &mut random);
             state.loss_sum += f64::from(batch.gradient(&state.parameters));
             clip_norm(&mut batch.gradient, CLIP);
-            let rate = match state.annealing_since {
+            let rate = match state.annealing {
                 None => self.setting.rate,
-                Some(since) => {
-                    let phase = (state.update - since - 1) as f64 / (last - since) as f64;
+                Some((since, until)) => {
+                    let phase = (state.update - since - 1) as f64 / (until - since) as f64;
                     let share = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * phase));
                     (f64::from(self.setting.rate) * share) as f32
                 }
@@ -217,18 +225,12 @@ impl<'a> Trainee<'a> {
             for (average, &parameter) in state.average.iter_mut().zip(&state.parameters) {
                 *average = parameter + kept * (*average - parameter);
             }
-            let stopped = stop.is_set();
-            if !state.update.is_multiple_of(LOOK) && state.update != last && !stopped {
-                continue;
-            }
-            self.look(annealing);
-            let state = &mut self.state;
-            state.random = random.state();
-            state.moments = [adam.first.clone(), adam.second.clone()];
-            state.powers = adam.powers;
-            each(self);
-            if stopped {
-                break;
+            if state.update.is_multiple_of(LOOK) || state.update == last {
+                self.look();
+                self.state.random = random.state();
+                self.state.moments = [adam.first.clone(), adam.second.clone()];
+                self.state.powers = adam.powers;
+                each(self);
             }
         }
         self.state.random = random.state();
@@ -236,8 +238,35 @@ impl<'a> Trainee<'a> {
         self.state.moments = [adam.first, adam.second];
     }
 
+    /// From here, or from the best weights where what followed them was worse; returns the end.
+    fn start_annealing(&mut self, last: usize) -> usize {
+        if let Some((_, until)) = self.state.annealing {
+            return until;
+        }
+        let since = self.state.update;
+        let best = self.best().map_or(since, |look| look.update);
+        let mut until = last;
+        if since >= best + STALE * LOOK {
+            let state = &mut self.state;
+            state.parameters.clone_from(&state.best_parameters);
+            state.average.clone_from(&state.best_parameters);
+            state.moments.iter_mut().for_each(|moments| moments.fill(0.0));
+            state.powers = [1.0; 2];
+            until = last.min(since + best.max(SHORTEST));
+        }
+        self.state.annealing = Some((since, until));
+        until
+    }
+
+    /// A look for a training that was stopped before its first one.
+    pub fn look_once(&mut self) {
+        if self.state.looks.is_empty() {
+            self.look();
+        }
+    }
+
     /// Looks at the validation part.
-    fn look(&mut self, annealing: bool) {
+    fn look(&mut self) {
         let model = self.model_with(self.state.average.clone());
         let rmse = self.data.validation_rmse(self.data.validate(&model));
         let before = self.state.looks.last().map_or(0, |look| look.update);
@@ -250,7 +279,7 @@ impl<'a> Trainee<'a> {
         }
         self.state.looks.push(Look { update, loss, rmse });
         let best = self.best().map_or(update, |look| look.update);
-        let waited = (update - best) / LOOK;
-        self.state.ended = !loss.is_finite() || annealing && waited >= PATIENCE;
+        let waits = |(since, _): (usize, usize)| update >= best.max(since) + PATIENCE * LOOK;
+        self.state.ended = !loss.is_finite() || self.state.annealing.is_some_and(waits);
     }
 }

@@ -1,60 +1,78 @@
 //! Search by validation: many small networks, tried for a short while; the better ones go on, the
-//! best are annealed, and those of one kind are merged into one network where that errs less.
+//! best are annealed, linear networks join them, and what errs less together is merged into one.
 //!
-//! Successive halving (K. Jamieson, A. Talwalkar, AISTATS 2016) under a budget of time: each stage
-//! takes its share of it, and works down the ranking that the stage before left.
+//! The search sees the training and the validation part, never the test part.
 
 mod draw;
+mod linear;
 pub mod picture;
+mod select;
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use rnn_core::layers::Kind;
+use rnn_core::scaling::Mode;
 
-use crate::data::Table;
+use crate::data::{Split, Table};
 use crate::model::Model;
 use crate::requirements::Requirements;
+use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
-use crate::train::merge::merge;
-use crate::train::parallel;
+use crate::train::halving::{Leg, Plan, Progress, Runner};
+use crate::train::merge::{self, Part, merge};
 use crate::train::stop::Stop;
-use crate::train::trainee::{Setting, Stage, Trainee};
+use crate::train::trainee::{Setting, Stage};
+use crate::train::{self, describe, parallel};
 
 pub use draw::Limits;
 
-/// Updates of a network's first stage, of the stages between, and of its annealing.
-const FIRST: usize = 400;
-const SECOND: usize = 1500;
-const ANNEALING: usize = 2000;
-/// What each of the stages may use of the budget, counted from the start.
-const SHARES: [f64; 3] = [0.40, 0.62, 0.95];
-/// Most networks that are merged into one.
-const MERGED: usize = 8;
+/// Updates until each stage ends: first look, second look, annealing.
+const UPDATES: [usize; 3] = [300, 1000, 3000];
+/// Of so many networks one goes on to the second stage, and of so many to the annealing.
+const ONE_OF: [usize; 2] = [4, 10];
+/// Fewest that are annealed.
+const FEWEST: usize = 6;
+/// What of a budget is over at the end of each stage.
+const SHARES: [f64; 3] = [0.35, 0.60, 0.93];
+/// Networks tried at most within a budget.
+const MOST: usize = 320;
+/// Networks of one mode and family that may be merged.
+const MEMBERS: usize = 14;
 /// Among networks whose one-step error is within this share of the best, the better recursive
 /// forecast decides.
 const CLOSE: f64 = 0.005;
 /// Steps of that forecast.
 const AHEAD: usize = 10;
+/// Standard errors by which raw levels must be better to be chosen: outside of the levels that it
+/// has seen, a network on raw levels fails, and the validation part may not show it.
+const SURE: f64 = 2.0;
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effort {
+    /// As much as this time allows.
+    Budget(Duration),
+    /// So many networks; the result is the same on every machine.
+    Candidates(usize),
+}
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Time for the search.
-    pub budget: Duration,
+    /// How much is tried.
+    pub effort: Effort,
     /// What the model may need on the chip.
     pub limits: Limits,
-    /// Seed of everything that is drawn.
-    pub seed: u64,
-    /// Threads.
-    pub threads: usize,
+    /// What is given isn't searched.
+    pub train: train::Options,
 }
 
 /// A network that came to the end of the search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finalist {
-    /// The settings of the networks in it: one, or those that were merged.
-    pub settings: Vec<Setting>,
+    /// The networks in it: one, or those that were merged.
+    pub parts: Vec<Ingredient>,
     /// The network.
     pub model: Model,
     /// One-step error on the validation part, in the target's unit.
@@ -63,142 +81,288 @@ pub struct Finalist {
     pub ahead: f64,
     /// Needs on a chip.
     pub needs: Requirements,
+    /// Squared errors of the validation part's scored rows.
+    squares: Vec<f64>,
 }
 
-/// Where a search stands.
+/// What a network was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ingredient {
+    /// A training.
+    Trained(Setting),
+    /// A linear autoregression on so many lags.
+    Linear(usize),
+}
+
+/// A training, however far it came.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Networks tried.
-    pub tried: usize,
-    /// Smallest validation error.
+pub struct Tried {
+    /// What it was.
+    pub setting: Setting,
+    /// Its smallest error on the validation part.
     pub rmse: f64,
+    /// Flash that it needs.
+    pub flash: usize,
 }
 
 /// What a search has found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Networks tried.
-    pub tried: usize,
-    /// The best, the chosen one first.
+    /// The trainings.
+    pub tried: Vec<Tried>,
+    /// Networks alone and merged, the chosen one first, then by their errors.
     pub finalists: Vec<Finalist>,
 }
 
-/// Searches until the budget is used up, or `stop` asks for the end.
+/// Searches until the effort is made, or `stop` asks for the end.
 ///
 /// # Errors
-/// A series that is too short; limits that no network keeps.
+/// A series that is too short; sizes that don't fit; limits that no network keeps; a checkpoint that
+/// can't be used.
 pub fn tune(
     table: &Table,
     options: &Options,
     stop: &Stop,
     report: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found> {
-    let data = Data::new(table);
+    let split = Split::of(table.rows().len());
     ensure!(
-        data.split.train.len() >= 40 && data.split.validation.len() >= 8,
+        split.train.len() >= 40 && split.validation.len() >= 8,
         "{} rows are too few for a search: it needs at least 60",
-        data.split.test.end
+        split.test.end
     );
-    let start = Instant::now();
-    let [first, second, last] = SHARES.map(|share| start + options.budget.mul_f64(share));
+    let window = train::check(table, &split, &options.train)?;
+    let data = Data::new(table);
     let draw = draw::Draw::new(&data, options)?;
-
-    // Every thread draws the next setting and tries it, as long as there is time.
-    let tried = Mutex::new(Vec::<Trainee<'_>>::new());
-    let next = Mutex::new(0);
-    let mut workers = vec![(); options.threads.max(1)];
-    parallel::for_each(&mut workers, options.threads, |()| {
-        let stop = stop.at(first);
-        while !stop.is_set() {
-            let index = {
-                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                *next += 1;
-                *next - 1
-            };
-            let mut trainee = Trainee::new(&data, draw.setting(index));
-            trainee.advance(Stage::Explore(FIRST), &stop, |_| ());
-            let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
-            tried.push(trainee);
-            let rmse = tried.iter().map(Trainee::rmse).fold(f64::INFINITY, f64::min);
-            report(Progress { tried: tried.len(), rmse });
-        }
+    let plan = plan(options, train::updates(&split, options.train.epochs, window));
+    let setting = |index| draw.setting(index);
+    let checkpoint = options.train.checkpoint.as_ref().map(|folder| {
+        let settings: Vec<Setting> = (0..plan.count).map(setting).collect();
+        Checkpoint::open(folder, &describe(table, &plan, &settings))
     });
-    let mut trainees = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let tried = trainees.len();
-
-    // Down the ranking, as far as the time reaches.
-    for (until, stage) in
-        [(second, Stage::Explore(SECOND)), (last, Stage::Anneal(SECOND + ANNEALING))]
-    {
-        trainees.sort_by(|a, b| a.rmse().total_cmp(&b.rmse()));
-        let stop = stop.at(until);
-        let best = Mutex::new(f64::INFINITY);
-        parallel::for_each(&mut trainees, options.threads, |trainee| {
-            if stop.is_set() {
-                return;
-            }
-            trainee.advance(stage, &stop, |trainee| {
-                let mut best = best.lock().unwrap_or_else(PoisonError::into_inner);
-                *best = best.min(trainee.rmse());
-                report(Progress { tried, rmse: *best });
-            });
-        });
-    }
-    trainees.retain(|trainee| trainee.rmse().is_finite());
-    trainees.sort_by(|a, b| a.rmse().total_cmp(&b.rmse()));
-    if trainees.is_empty() {
+    let checkpoint = checkpoint.transpose()?;
+    let threads = options.train.threads;
+    let mut runners = plan.run(&data, &setting, threads, checkpoint.as_ref(), stop, report)?;
+    runners.retain(|runner| runner.trainee.rmse().is_finite());
+    let tried = |runner: &Runner<'_>| Tried {
+        setting: runner.trainee.setting,
+        rmse: runner.trainee.rmse(),
+        flash: Requirements::of(&runner.trainee.model().header).flash,
+    };
+    let tried = runners.iter().map(tried).collect();
+    let finalists = finalists(&data, options, &runners);
+    if finalists.is_empty() {
         bail!(
-            "no network came to a finite validation error within the budget: give more with --budget"
+            "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",
+            split.validation.start + 1,
+            split.validation.end,
+            table.channels[table.target]
         );
     }
-    let finalists = finalists(&data, &options.limits, &trainees);
     Ok(Found { tried, finalists })
 }
 
-/// The best networks alone and merged, the chosen one first.
-fn finalists(data: &Data<'_>, limits: &Limits, trainees: &[Trainee<'_>]) -> Vec<Finalist> {
-    let finalist = |settings: Vec<Setting>, model: Model| {
-        let rmse = data.validation_rmse(data.validate(&model));
-        let ahead = data.recursive_rmse(&model, AHEAD);
-        let needs = Requirements::of(&model.header);
-        Finalist { settings, model, rmse, ahead, needs }
+fn plan(options: &Options, updates: Option<usize>) -> Plan {
+    let [first, second, last] = match updates {
+        None => UPDATES,
+        Some(updates) => UPDATES.map(|part| (part * updates).div_ceil(UPDATES[2])),
     };
-    let mut finalists: Vec<Finalist> = trainees
-        .iter()
-        .take(24)
-        .map(|trainee| finalist(vec![trainee.setting], trainee.model()))
-        .collect();
-    // Those of one kind and mode, in the order of their errors.
-    let mut groups: Vec<Vec<&Trainee<'_>>> = Vec::new();
-    for trainee in trainees.iter().take(64) {
-        let same = |group: &&mut Vec<&Trainee<'_>>| {
-            let (a, b) = (group[0].setting, trainee.setting);
-            (a.kind, a.mode, a.layers) == (b.kind, b.mode, b.layers)
+    let (count, budget) = match options.effort {
+        Effort::Budget(budget) => (MOST, Some(budget)),
+        Effort::Candidates(count) => (count, None),
+    };
+    let keep = ONE_OF.map(|of| count.div_ceil(of).max(FEWEST));
+    let legs = vec![
+        Leg { stage: Stage::Explore(first), keep: keep[0], share: SHARES[0] },
+        Leg { stage: Stage::Explore(second), keep: keep[1], share: SHARES[1] },
+        Leg { stage: Stage::Anneal(last), keep: usize::MAX, share: SHARES[2] },
+    ];
+    Plan { count, legs, budget }
+}
+
+/// The best networks alone and merged, the chosen one first.
+fn finalists(data: &Data<'_>, options: &Options, runners: &[Runner<'_>]) -> Vec<Finalist> {
+    let limits = &options.limits;
+    let inputs = data.channels.len();
+    let scored = Scored::new(data);
+    let member = |ingredient, model: Model| (ingredient, scored.member(data, model));
+    // Farthest first: what was annealed is worth more than an early look.
+    let mut farthest: Vec<&Runner<'_>> = runners.iter().collect();
+    farthest.sort_by_key(|runner| std::cmp::Reverse(runner.legs));
+    let mut modes: Vec<Mode> = Vec::new();
+    for runner in runners {
+        let mode = runner.trainee.setting.mode;
+        if !modes.contains(&mode) {
+            modes.push(mode);
+        }
+    }
+    let mut groups: Vec<Vec<(Ingredient, select::Member)>> = Vec::new();
+    for mode in modes {
+        let of = |allowed: fn(Kind) -> bool| {
+            let setting = |runner: &&&Runner<'_>| runner.trainee.setting;
+            let fits = move |runner: &&&Runner<'_>| {
+                setting(runner).mode == mode && allowed(setting(runner).kind)
+            };
+            let runners = farthest.iter().filter(fits).take(MEMBERS);
+            runners
+                .map(|runner| {
+                    member(Ingredient::Trained(runner.trainee.setting), runner.trainee.model())
+                })
+                .collect::<Vec<_>>()
         };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(trainee),
-            None => groups.push(vec![trainee]),
+        let linear = || {
+            let given = &options.train;
+            let free = given.kind.is_none_or(|kind| kind == merge::ELMAN)
+                && given.hidden.is_none()
+                && given.layers == 1
+                && !given.windowed;
+            let fits = |hidden| {
+                free && limits.allow(rnn_core::layers::Layer { kind: merge::ELMAN, inputs, hidden }, 0)
+            };
+            linear::linear(data, mode, fits)
+                .into_iter()
+                .map(|model| {
+                    let lags = model.header.layers.hidden() / inputs;
+                    member(Ingredient::Linear(lags), model)
+                })
+                .collect::<Vec<_>>()
+        };
+        let mut elman = of(|kind| kind == merge::ELMAN);
+        elman.extend(linear());
+        let mut gated = of(|kind| kind == merge::ELMAN || kind == merge::GRU);
+        if gated.iter().any(|(_, member)| merge::kind(&member.model) == merge::GRU) {
+            gated.extend(linear());
+        } else {
+            gated.clear();
         }
+        groups.extend([elman, gated]);
+        groups.push(of(|kind| kind == Kind::Lstm));
+        groups.push(of(|kind| kind == Kind::Gru(rnn_core::gru::Reset::Before)));
     }
-    for group in groups {
-        for count in 2..=group.len().min(MERGED) {
-            let models: Vec<Model> = group[..count].iter().map(|trainee| trainee.model()).collect();
-            let Some(merged) = merge(&models.iter().collect::<Vec<_>>()) else { break };
-            if !limits.hold(&Requirements::of(&merged.header)) {
-                break;
-            }
-            let settings = group[..count].iter().map(|trainee| trainee.setting).collect();
-            finalists.push(finalist(settings, merged));
-        }
-    }
+    let mut found: Vec<Vec<Finalist>> = groups.iter().map(|_| Vec::new()).collect();
+    let mut work: Vec<_> = groups.into_iter().zip(&mut found).collect();
+    parallel::for_each(&mut work, options.train.threads, |(group, found)| {
+        let (ingredients, members): (Vec<_>, Vec<_>) = std::mem::take(group).into_iter().unzip();
+        **found = merged(data, options, &scored, &ingredients, &members);
+    });
+    let mut finalists: Vec<Finalist> = found.into_iter().flatten().collect();
+    finalists.retain(|finalist| finalist.rmse.is_finite());
     finalists.sort_by(|a, b| a.rmse.total_cmp(&b.rmse));
-    let close = finalists[0].rmse * (1.0 + CLOSE);
+    let mut seen: Vec<Vec<Ingredient>> = Vec::new();
+    finalists.retain(|finalist| {
+        let new = !seen.contains(&finalist.parts);
+        seen.push(finalist.parts.clone());
+        new
+    });
+    if let Some(chosen) = choose(&finalists) {
+        finalists[..=chosen].rotate_right(1);
+    }
+    finalists
+}
+
+/// What one family of networks comes to, for each number of them.
+fn merged(
+    data: &Data<'_>,
+    options: &Options,
+    scored: &Scored,
+    ingredients: &[Ingredient],
+    members: &[select::Member],
+) -> Vec<Finalist> {
+    let Some(first) = members.first() else { return Vec::new() };
+    let fits = |models: &[&Model]| {
+        models.len() == 1
+            || options.train.hidden.is_none()
+                && merge::common(models)
+                    .is_some_and(|layer| options.limits.allow(layer, first.model.header.window))
+    };
+    let shrink = first.model.mode_and_target().0 != Mode::Raw;
+    let sums = select::select(members, &scored.truth, shrink, fits);
+    let finalist = |weights: &Vec<(usize, f64)>| {
+        let parts: Vec<Part<'_>> = weights
+            .iter()
+            .map(|&(i, weight)| Part { model: &members[i].model, weight })
+            .collect();
+        let model = match parts[..] {
+            [Part { model, weight: 1.0 }] => model.clone(),
+            _ => merge(&parts)?,
+        };
+        let predictions = data.validate(&model);
+        let squares = scored.squares(&predictions);
+        Some(Finalist {
+            parts: weights.iter().map(|&(i, _)| ingredients[i].clone()).collect(),
+            rmse: data.validation_rmse(predictions),
+            ahead: data.recursive_rmse(&model, AHEAD),
+            needs: Requirements::of(&model.header),
+            model,
+            squares,
+        })
+    };
+    sums.iter().filter_map(finalist).collect()
+}
+
+/// The best by one-step error, raw levels only where they are surely better; among those close to it
+/// the one with the best recursive forecast.
+fn choose(finalists: &[Finalist]) -> Option<usize> {
+    let raw = |finalist: &Finalist| finalist.model.mode_and_target().0 == Mode::Raw;
+    let best = finalists.first()?;
+    let other = finalists.iter().find(|finalist| !raw(finalist));
+    let best = match other {
+        Some(other) if raw(best) && !surely_better(&best.squares, &other.squares) => other,
+        _ => best,
+    };
     let ahead = |finalist: &Finalist| {
         if finalist.ahead.is_nan() { f64::INFINITY } else { finalist.ahead }
     };
-    let near = finalists.iter().enumerate().filter(|(_, finalist)| finalist.rmse <= close);
-    let chosen = near.min_by(|(_, a), (_, b)| ahead(a).total_cmp(&ahead(b)));
-    let chosen = chosen.map_or(0, |(index, _)| index);
-    finalists[..=chosen].rotate_right(1);
-    finalists
+    let near = |(_, finalist): &(usize, &Finalist)| {
+        finalist.rmse <= best.rmse * (1.0 + CLOSE) && (raw(best) || !raw(finalist))
+    };
+    let near = finalists.iter().enumerate().filter(near);
+    near.min_by(|(_, a), (_, b)| ahead(a).total_cmp(&ahead(b))).map(|(index, _)| index)
+}
+
+/// Whether the squared errors `a` are smaller than `b` by more than chance, pair by pair.
+fn surely_better(a: &[f64], b: &[f64]) -> bool {
+    let n = a.len() as f64;
+    let gains = || a.iter().zip(b).map(|(a, b)| b - a);
+    let mean = gains().sum::<f64>() / n;
+    let variance = gains().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
+    mean > SURE * (variance / n).sqrt()
+}
+
+/// The rows of the validation part that are scored.
+struct Scored {
+    /// Places in the validation part.
+    rows: Vec<usize>,
+    /// What came, less the value before it.
+    truth: Vec<f64>,
+    before: Vec<f64>,
+}
+
+impl Scored {
+    fn new(data: &Data<'_>) -> Self {
+        let target = data.table.target;
+        let first = data.split.validation.start;
+        let before = |row: usize| f64::from(data.filled.rows().get(first + row - 1, target));
+        let truth = |row: usize| f64::from(data.table.rows().get(first + row, target));
+        let rows: Vec<usize> = (0..data.split.validation.len())
+            .filter(|&row| truth(row).is_finite() && before(row).is_finite())
+            .collect();
+        Scored {
+            truth: rows.iter().map(|&row| truth(row) - before(row)).collect(),
+            before: rows.iter().map(|&row| before(row)).collect(),
+            rows,
+        }
+    }
+
+    fn member(&self, data: &Data<'_>, model: Model) -> select::Member {
+        let all = data.validate(&model);
+        let change = |(&row, before): (&usize, &f64)| f64::from(all[row]) - before;
+        let predictions = self.rows.iter().zip(&self.before).map(change).collect();
+        select::Member { model, predictions }
+    }
+
+    fn squares(&self, predictions: &[f32]) -> Vec<f64> {
+        let known = self.rows.iter().zip(&self.before).zip(&self.truth);
+        known.map(|((&row, b), t)| (f64::from(predictions[row]) - b - t).powi(2)).collect()
+    }
 }
