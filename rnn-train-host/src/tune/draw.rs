@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
-use rnn_core::layers::{Kind, Layer, Layers};
+use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{Header, Task};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
@@ -36,9 +36,9 @@ impl Limits {
             && self.ram.is_none_or(|limit| needs.ram <= limit)
     }
 
-    /// Whether a forecaster of one such layer does.
-    pub(super) fn allow(&self, layer: Layer, window: usize) -> bool {
-        self.hold(&Requirements::of(&header(layer.inputs, Layers::one(layer.kind, layer.hidden), window)))
+    /// Whether a forecaster of these layers does.
+    pub(super) fn allow(&self, inputs: usize, layers: Layers, window: usize) -> bool {
+        self.hold(&Requirements::of(&header(inputs, layers, window)))
     }
 }
 
@@ -67,7 +67,7 @@ impl<'a> Draw<'a> {
             let setting = draw.whole(kind, hidden);
             let window = if setting.windowed { setting.window } else { 0 };
             let shape = setting.shape(data.channels.len());
-            options.limits.hold(&Requirements::of(&header(shape.inputs, shape.layers, window)))
+            options.limits.allow(shape.inputs, shape.layers, window)
         };
         let sizes = |kind| -> Vec<usize> {
             if let Some(hidden) = given.hidden {
