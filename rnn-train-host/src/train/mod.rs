@@ -4,9 +4,9 @@
 //! [`train`] tries the modes from several initial weights, and after a while goes on only with those
 //! that do best; [`tune`](crate::tune) searches kinds and sizes too.
 
-mod batch;
 pub mod checkpoint;
 pub mod data;
+pub mod gradient;
 pub mod halving;
 pub mod merge;
 pub mod parallel;
@@ -159,7 +159,7 @@ pub fn train(
 
 /// Updates in so many passes over the training part.
 pub(crate) fn updates(split: &Split, epochs: Option<usize>, window: usize) -> Option<usize> {
-    let per_epoch = split.train.len().div_ceil(batch::BATCH * window).max(1);
+    let per_epoch = split.train.len().div_ceil(trainee::BATCH * window).max(1);
     epochs.map(|epochs| epochs * per_epoch)
 }
 

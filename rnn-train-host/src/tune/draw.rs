@@ -16,6 +16,8 @@ use crate::train::trainee::Setting;
 const MODES: [Mode; 3] = [Mode::Residual, Mode::Difference, Mode::Raw];
 const KINDS: [Kind; 3] = [Kind::Gru(Reset::After), Kind::Elman(Activation::Tanh), Kind::Lstm];
 const SIZES: [usize; 6] = [8, 12, 16, 24, 32, 48];
+/// Most weights per label: with more, a network learns its log by heart.
+const PER_LABEL: usize = 2;
 const WINDOWS: [usize; 3] = [64, 32, 128];
 const RATES: [f32; 4] = [3e-3, 6e-3, 1.5e-3, 1e-2];
 const DECAYS: [f32; 3] = [0.0, 0.03, 0.3];
@@ -74,7 +76,9 @@ impl<'a> Draw<'a> {
                 return Some(hidden).filter(|&hidden| fits(kind, hidden)).into_iter().collect();
             }
             // Below the usual sizes where the limits, or the log, are that narrow.
-            let wide = |size: &usize| *size <= rows / 4 && fits(kind, *size);
+            let labels = rows * data.channels.len();
+            let weights = |size| draw.whole(kind, size).shape(data.channels.len()).parameters();
+            let wide = |size: &usize| weights(*size) <= PER_LABEL * labels && fits(kind, *size);
             let usual: Vec<usize> = SIZES.into_iter().filter(wide).collect();
             let small = || (1..SIZES[0]).rev().find(wide);
             if usual.is_empty() { small().into_iter().collect() } else { usual }
