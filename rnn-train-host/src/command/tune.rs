@@ -31,10 +31,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     candidates: Option<NonZero<usize>>,
     /// Most flash that the model may need, as 32k or 1M; code comes on top.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "256k")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "512k")]
     flash: usize,
     /// Most RAM that the model may need.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "32k")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "64k")]
     ram: usize,
     /// Draw error against size to this SVG file.
     #[arg(long, value_name = "FILE")]
@@ -82,7 +82,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         },
     };
     let files = [Some(&arguments.out), arguments.picture.as_ref()];
-    files.into_iter().flatten().try_for_each(|path| rnn_train_host::atomic::check_writable(path))?;
+    files
+        .into_iter()
+        .flatten()
+        .try_for_each(|path| rnn_train_host::atomic::check_writable(path))?;
 
     let started = Instant::now();
     let bar = Bar::new("searching");
@@ -95,17 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         picture(&found, &arguments.columns.target, path)?;
     }
     // The one look at the test part.
-    let test = |steps| {
-        evaluate(&best.model, &table, Question { part: Part::Test, steps, season: None })
-    };
+    let test =
+        |steps| evaluate(&best.model, &table, Question { part: Part::Test, steps, season: None });
     let one = test(1)?;
-    if std::env::var("RNN_DEBUG").is_ok() {
-        for f in found.finalists.iter() {
-            let e = |part, steps| evaluate(&f.model, &table, Question { part, steps, season: Some(1) }).map_or(f64::NAN, |e| e.network.rmse);
-            let t = { let (a, b) = (&found.finalists.iter().min_by(|a, b| a.rmse.total_cmp(&b.rmse)).unwrap().squares, &f.squares); let n = a.len() as f64; let g: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect(); let m = g.iter().sum::<f64>() / n; let v = g.iter().map(|x| (x - m).powi(2)).sum::<f64>() / n; m / (v / n).sqrt() };
-            eprintln!("DBG {} w {:.1} t {t:5.2} {:60} val {:.4} {:.4}  test {:.4} {:.4}  train {:.4} flash {}", if std::ptr::eq(f, &raw const found.finalists[0]) {"*"} else {"-"}, f.width, name(f), f.rmse, f.ahead, e(Part::Test, 1), e(Part::Test, 10), e(Part::Train, 1), f.needs.flash);
-        }
-    }
     let ahead = test(AHEAD).ok();
 
     let stopped = stop().was_asked();

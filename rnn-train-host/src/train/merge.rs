@@ -234,7 +234,8 @@ impl Block {
             match place(self.layer.kind, tensor) {
                 Place::Input => {
                     let now = values.chunks(rows).zip(channels).flat_map(|(column, channel)| {
-                        let of_difference = if mode == Mode::Difference { ratio(channel) } else { 1.0 };
+                        let of_difference =
+                            if mode == Mode::Difference { ratio(channel) } else { 1.0 };
                         column.iter().map(move |&w| f64::from(w) * of_difference / f64::from(SMALL))
                     });
                     let now: Vec<f64> = now.collect();
@@ -243,7 +244,8 @@ impl Block {
                     cell.extend(now.iter().map(|&w| (before * w) as f32));
                     let mut shift = vec![0.0; rows];
                     for (column, channel) in values.chunks(rows).zip(channels) {
-                        let mean = if mode == Mode::Difference { mean_change(channel) } else { 0.0 };
+                        let mean =
+                            if mode == Mode::Difference { mean_change(channel) } else { 0.0 };
                         shift.iter_mut().zip(column).for_each(|(s, &w)| *s -= f64::from(w) * mean);
                     }
                     shifts.extend(shift);
@@ -306,9 +308,7 @@ fn place(kind: Kind, tensor: usize) -> Place {
     use Place::{Bias, Input, Recurrent, RecurrentBias};
     match kind {
         Kind::Elman(_) | Kind::Lstm => [Input, Recurrent, Bias].get(tensor),
-        Kind::Gru(_) => {
-            [Input, Input, Recurrent, Recurrent, Bias, Bias, RecurrentBias].get(tensor)
-        }
+        Kind::Gru(_) => [Input, Input, Recurrent, Recurrent, Bias, Bias, RecurrentBias].get(tensor),
     }
     .copied()
     .unwrap_or(RecurrentBias)
@@ -393,14 +393,19 @@ mod tests {
 
     #[test]
     fn an_elman_cell_goes_into_a_gru() {
-        check(&[random(ELMAN, 5, 1), random(GRU, 3, 2), random(ELMAN, 9, 3)], &[0.3, 0.4, 0.2], EXACT);
+        check(
+            &[random(ELMAN, 5, 1), random(GRU, 3, 2), random(ELMAN, 9, 3)],
+            &[0.3, 0.4, 0.2],
+            EXACT,
+        );
     }
 
     #[test]
     fn modes_go_together() {
         for kind in [ELMAN, GRU, Kind::Gru(Reset::Before), Kind::Lstm] {
             let model = |mode, hidden| in_mode(mode, kind, hidden, hidden as u64);
-            let models = [model(Mode::Raw, 4), model(Mode::Residual, 5), model(Mode::Difference, 6)];
+            let models =
+                [model(Mode::Raw, 4), model(Mode::Residual, 5), model(Mode::Difference, 6)];
             check(&models, &[0.3, 0.4, 0.2], LINEAR);
             check(&models[1..], &[0.4, 0.6], LINEAR);
         }

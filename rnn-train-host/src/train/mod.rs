@@ -142,8 +142,7 @@ pub fn train(
         Checkpoint::open(folder, &describe(table, &plan, &settings))
     });
     let checkpoint = checkpoint.transpose()?;
-    let trained =
-        plan.run(&data, &setting, options.threads, checkpoint.as_ref(), stop, report)?;
+    let trained = plan.run(&data, &setting, options.threads, checkpoint.as_ref(), stop, report)?;
     if stop.was_asked() && !trained.iter().any(|runner| runner.trainee.rmse().is_finite()) {
         bail!("stopped before the first look at the validation part: nothing to keep");
     }

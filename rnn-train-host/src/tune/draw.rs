@@ -118,8 +118,7 @@ impl<'a> Draw<'a> {
     pub(super) fn setting(&self, index: usize) -> Setting {
         let given = &self.options.train;
         let number = index as u64 + 1;
-        let mut random =
-            SplitMix64::new(given.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut random = SplitMix64::new(given.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let (kind, sizes) = &self.cells[index / self.modes.len() % self.cells.len()];
         let mut pick = |count: usize| random.below(count);
         let hidden = sizes[pick(sizes.len())];

@@ -80,22 +80,15 @@ fn sums(data: &Data<'_>, mode: Mode, lags: usize) -> NormalEquations {
 }
 
 /// The network; `weights`: (1 + lags x channels) x channels.
-fn register(
-    data: &Data<'_>,
-    mode: Mode,
-    lags: usize,
-    small: f32,
-    weights: &DMatrix<f64>,
-) -> Model {
+fn register(data: &Data<'_>, mode: Mode, lags: usize, small: f32, weights: &DMatrix<f64>) -> Model {
     let channels = data.channels.len();
     let hidden = lags * channels;
     let layers = Layers::one(Kind::Elman(Activation::Tanh), hidden);
     let shape = Shape { inputs: channels, layers, outputs: channels };
     let mut w_xh = DMatrix::<f32>::zeros(hidden, channels);
     w_xh.fill_diagonal(small);
-    let w_hh = DMatrix::from_fn(hidden, hidden, |to, from| {
-        f32::from(u8::from(to == from + channels))
-    });
+    let w_hh =
+        DMatrix::from_fn(hidden, hidden, |to, from| f32::from(u8::from(to == from + channels)));
     let w_hy = weights.rows(1, hidden).transpose().map(|w| (w / f64::from(small)) as f32);
     let b_y = weights.row(0).map(|b| b as f32);
     let mut parameters = Vec::with_capacity(shape.parameters());

@@ -68,9 +68,8 @@ pub(super) fn select(
         };
         let none = (shrink && round > 1).then_some(None);
         let choices = (0..members.len()).filter(may).map(Some).chain(none);
-        let scored = choices.map(|choice| {
-            (square(&sum, choice.map(|i| members[i]), round as f64), choice)
-        });
+        let scored =
+            choices.map(|choice| (square(&sum, choice.map(|i| members[i]), round as f64), choice));
         let Some((error, choice)) = scored.min_by(|(a, _), (b, _)| a.total_cmp(b)) else { break };
         if let Some(i) = choice {
             counts[i] += 1;
