@@ -14,6 +14,8 @@ use crate::train::merge;
 const SURE: f64 = 3.0;
 /// Standard errors by which a wider mean may be worse than the best.
 const CLOSE: f64 = 1.0;
+/// Standard errors by which a network must be better than persistence to be believed at all.
+const BEYOND_CHANCE: f64 = 2.0;
 /// Means as wide as this share of the widest count as equally wide.
 const AS_WIDE: f64 = 0.75;
 
@@ -49,13 +51,13 @@ fn better(a: &[f64], b: &[f64], sure: f64) -> bool {
     certainty(&gains) > sure
 }
 
-/// The share of the predicted changes that is kept: 1 - 1/t^2, or 0, where t says by how many
-/// standard errors the prediction does better than persistence (the positive part of W. James and
-/// C. Stein's estimator, 1961). Where nothing is predictable that leaves persistence.
+/// The share of the predicted changes that is kept: 1 - 1/t^2, where t says by how many standard
+/// errors the prediction does better than persistence (after W. James and C. Stein, 1961); 0 where
+/// that may be chance. Where nothing is predictable that leaves persistence.
 pub(super) fn held(changes: &[f64], predicted: &[f64]) -> f64 {
     let gain = |(change, predicted): (&f64, &f64)| change * change - (change - predicted).powi(2);
     let t = certainty(&changes.iter().zip(predicted).map(gain).collect::<Vec<_>>());
-    if t > 1.0 { 1.0 - 1.0 / (t * t) } else { 0.0 }
+    if t > BEYOND_CHANCE { 1.0 - 1.0 / (t * t) } else { 0.0 }
 }
 
 /// A mean in its standard errors; 0 for nothing, or for zeros.
