@@ -117,7 +117,7 @@ impl Header {
         }
         let mut offset = self.tensors_at();
         while offset < self.length_without_crc() {
-            if offset == self.modules_at() {
+            if self.two_biases && offset == self.modules_at() {
                 offset = self.biases_at();
                 continue;
             }
