@@ -79,7 +79,7 @@ fn run<const I: usize, const H: usize>(digest: &mut Digest) {
     let network = ElmanNetwork::<f32, I, H, I>::random(2);
     let mut random = SplitMix64::new(3);
     let mut x = [0.0; I];
-    let mut memory = Elman::<f32, I, H>::rest();
+    let mut memory = network.rest();
     for _ in 0..200 {
         random.fill_uniform(2.0, &mut x);
         digest.add(&network.step(&x, &mut memory));
@@ -97,7 +97,7 @@ fn gradients() -> u32 {
         let loss = Bptt::<f32, Elman<f32, 2, 16>, 2, 16, 2, 20>::new().gradient(
             &network,
             &x,
-            &Elman::<f32, 2, 16>::rest(),
+            &network.rest(),
             &targets,
             Labels::After(4),
             truncation,
@@ -115,7 +115,7 @@ fn updates() -> u32 {
     let mut adam = Adam::new(ElmanNetwork::zeros());
     let mut bptt = Bptt::<f32, Elman<f32, 2, 16>, 2, 16, 2, 20>::new();
     let (x, targets) = sequences();
-    let mut state = Elman::<f32, 2, 16>::rest();
+    let mut state = network.rest();
     for _ in 0..10 {
         bptt.gradient(&network, &x, &state, &targets, Labels::Every, 20, &mut gradient);
         clip_norm(&mut gradient, 0.5);
