@@ -83,6 +83,7 @@ fn random_model(header: Header) -> Result<Model> {
     };
     Ok(Model {
         header,
+        modules: Default::default(),
         biases: Vec::new(),
         names: (1..=header.inputs).map(|i| format!("channel {i}")).collect(),
         channels: vec![scales; header.inputs],
