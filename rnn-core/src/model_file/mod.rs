@@ -67,7 +67,7 @@ const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 pub enum Error {
     /// Shorter or longer than the header says (or than a header).
     Length {
-        /// Bytes that the header asks for; 64 where there is no whole header.
+        /// Bytes that the header asks for; 128 where there is no whole header.
         expected: usize,
         /// Bytes there are.
         found: usize,
@@ -115,7 +115,7 @@ impl fmt::Display for Error {
             }
             Error::Version(version) => write!(
                 f,
-                "the model file has version {version}, this program reads version {VERSION}: train it again or use the newer program"
+                "the model file has version {version}, this program reads version {VERSION}: train it again, or use the program of its version"
             ),
             Error::Checksum => f.write_str(
                 "the model file is damaged (its checksum doesn't fit): copy or export it again",
