@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, inspect, stream, train, tune};
+use command::{Output, eval, export, forecast, import, inspect, stream, train, tune};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ enum Command {
     Eval(eval::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
+    Import(import::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
 }
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
     };

@@ -351,7 +351,8 @@ mod tests {
             difference_deviation: 0.4,
         };
         let (names, channels) = (vec!["a".into(), "b".into()], vec![channel; 2]);
-        Model { header, names, channels, parameters, biases: vec![], samples: vec![] }
+        let modules = Default::default();
+        Model { header, names, channels, parameters, modules, biases: vec![], samples: vec![] }
     }
 
     /// Single precision; the gates of a lifted Elman cell are 2e-6 from open and shut.
