@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     };
     let output = result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        Output { text: String::new(), code: 1 }
+        Output { text: String::new(), code: command::failed() }
     });
     match std::io::stdout().lock().write_all(output.text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressStyle};
 use rnn_core::layers::Kind;
 use rnn_core::model_file::Task;
@@ -44,6 +46,11 @@ pub(crate) fn interrupt() {
 
 /// Exit code after Ctrl-C.
 const INTERRUPTED: u8 = 130;
+
+/// Exit code of what didn't come to its end.
+pub(crate) fn failed() -> u8 {
+    if STOP.get().is_some_and(Stop::was_asked) { INTERRUPTED } else { 1 }
+}
 
 /// What a command prints, and its exit code.
 pub(crate) struct Output {
@@ -89,6 +96,11 @@ impl Columns {
         };
         read(&self.data, &options)
     }
+}
+
+/// Ends with a sentence, as for an option that doesn't exist.
+fn wrong_use(sentence: &str) -> ! {
+    crate::Command::command().error(ErrorKind::ArgumentConflict, sentence).exit()
 }
 
 /// As many threads as asked for, or one per core.

@@ -16,7 +16,7 @@ use rnn_train_host::train::{Candidate, Options, train};
 use rnn_train_host::tune::{self, Effort, Finalist, Limits};
 use serde_json::json;
 
-use super::{Bar, INTERRUPTED, Output, mode_name, stop, threads};
+use super::{Bar, INTERRUPTED, Output, mode_name, stop, threads, wrong_use};
 
 /// Networks that a short search tries.
 const CANDIDATES: usize = 24;
@@ -35,13 +35,13 @@ pub(crate) struct Arguments {
     cell: Option<Cell>,
     /// Hidden units [default: 32 with --cell, else what a short search finds]
     #[arg(long, value_name = "N")]
-    hidden: Option<usize>,
+    hidden: Option<NonZero<usize>>,
     /// Cells on one another, of --hidden units each.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    layers: usize,
+    #[arg(long, value_name = "N", default_value = "1")]
+    layers: NonZero<usize>,
     /// Steps that an error travels back in time [default: 64, or 20 with --windowed]
     #[arg(long, value_name = "T")]
-    window: Option<usize>,
+    window: Option<NonZero<usize>>,
     /// Predict from the last T samples with the state started at zero, T steps per prediction,
     /// instead of one step per sample with the state carried on.
     #[arg(long)]
@@ -51,15 +51,16 @@ pub(crate) struct Arguments {
     mode: ModeChoice,
     /// Passes over the training part, at most [default: as many as make 3000 updates]
     #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
+    epochs: Option<NonZero<usize>>,
     /// Adam's step size at the start; it falls to 0 along half a cosine [default: 0.003]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     learning_rate: Option<f32>,
     /// Weight decay, as a multiple of the step size [default: 0]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = decay)]
     weight_decay: Option<f32>,
-    /// Share of the units between layers that is left out at random in training.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    /// Share of the units between layers that is left out at random in training; needs --layers 2
+    /// or more.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = dropout)]
     dropout: f32,
     /// Folder in which the training's state is kept; after a crash the same command goes on there,
     /// and ends with the same bits.
@@ -111,12 +112,15 @@ enum ModeChoice {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
+    if arguments.dropout > 0.0 && arguments.layers.get() == 1 {
+        wrong_use("--dropout works between layers: give --layers 2 or more with it");
+    }
     let table = arguments.columns.read()?;
     let options = Options {
         kind: arguments.cell.map(Cell::kind),
-        layers: arguments.layers,
-        hidden: arguments.hidden,
-        window: arguments.window,
+        layers: arguments.layers.get(),
+        hidden: arguments.hidden.map(NonZero::get),
+        window: arguments.window.map(NonZero::get),
         windowed: arguments.windowed,
         mode: match arguments.mode {
             ModeChoice::Auto => None,
@@ -124,7 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             ModeChoice::Residual => Some(Mode::Residual),
             ModeChoice::Difference => Some(Mode::Difference),
         },
-        epochs: arguments.epochs,
+        epochs: arguments.epochs.map(NonZero::get),
         rate: arguments.learning_rate,
         decay: arguments.weight_decay,
         dropout: arguments.dropout,
@@ -138,7 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let bar = Bar::new("training");
     let report = |progress| bar.show(progress);
     let trained = match (options.kind, options.hidden) {
-        (None, None) => search(&table, options, &report),
+        (None, None) if table.rows().len() >= tune::SHORTEST => search(&table, options, &report),
         _ => train(&table, &options, stop(), &report)
             .map(|candidates| candidates.into_iter().map(Trained::from).collect()),
     };
@@ -194,6 +198,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         text += "Stopped early: this is the best so far.\n";
     }
     Ok(Output { text, code })
+}
+
+fn rate(text: &str) -> Result<f32, String> {
+    share(text, |rate| rate > 0.0 && rate <= 1.0, "above 0 and at most 1")
+}
+
+fn decay(text: &str) -> Result<f32, String> {
+    share(text, |decay| decay >= 0.0 && decay.is_finite(), "at least 0")
+}
+
+fn dropout(text: &str) -> Result<f32, String> {
+    share(text, |dropout| (0.0..1.0).contains(&dropout), "at least 0 and below 1")
+}
+
+fn share(text: &str, fits: fn(f32) -> bool, range: &str) -> Result<f32, String> {
+    let value = text.parse().ok().filter(|&value| fits(value));
+    value.ok_or_else(|| format!("'{text}' is no number {range}"))
 }
 
 /// A network that was trained, or several merged into one.

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rnn_core::scaling::Mode;
 use rnn_train_host::data::Part;
 use rnn_train_host::eval::{Evaluation, Question, evaluate};
 use rnn_train_host::report::{self, figure};
@@ -163,14 +164,22 @@ fn candidates(found: &Found) -> String {
     text
 }
 
-/// What a finalist is made of: `difference: gru 24 + gru 16 + linear 10`.
+/// What a finalist is made of: `difference gru 24 + gru 16, residual linear 10`.
 pub(super) fn name(finalist: &Finalist) -> String {
-    let parts = finalist.parts.iter().map(|part| match part {
-        Ingredient::Trained(setting) => format!("{} {}", kind_name(setting.kind), setting.hidden),
-        Ingredient::Linear(lags) => format!("linear {lags}"),
-    });
-    let parts: Vec<String> = parts.collect();
-    format!("{}: {}", mode_name(finalist.model.mode_and_target().0), parts.join(" + "))
+    let mut groups: Vec<(Mode, String)> = Vec::new();
+    for part in &finalist.parts {
+        let (mode, part) = match part {
+            Ingredient::Trained(setting) => {
+                (setting.mode, format!("{} {}", kind_name(setting.kind), setting.hidden))
+            }
+            Ingredient::Linear(mode, lags) => (*mode, format!("linear {lags}")),
+        };
+        match groups.iter_mut().find(|(of, _)| *of == mode) {
+            Some((_, parts)) => *parts += &format!(" + {part}"),
+            None => groups.push((mode, format!("{} {part}", mode_name(mode)))),
+        }
+    }
+    groups.into_iter().map(|(_, parts)| parts).collect::<Vec<_>>().join(", ")
 }
 
 fn describe(finalist: &Finalist) -> serde_json::Value {

@@ -91,6 +91,7 @@ impl Plan {
         report: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Runner<'a>>> {
         let start = Instant::now();
+        let stop = &stop.of_one();
         let deadline = |share: f64| self.budget.map(|budget| start + budget.mul_f64(share));
         let total = self.total();
         let (done, tried) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -112,7 +113,7 @@ impl Plan {
         let failed = Mutex::new(None);
         let fail = |error| {
             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            stop.ask();
+            stop.fail();
         };
 
         let mut running: Vec<Runner<'a>> = Vec::new();

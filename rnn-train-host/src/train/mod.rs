@@ -47,7 +47,7 @@ pub struct Options {
     pub kind: Option<Kind>,
     /// Cells on one another.
     pub layers: usize,
-    /// Hidden units of each; `None`: 32, in a search any.
+    /// Hidden units of each; `None`: 32, fewer for a very short log, in a search any.
     pub hidden: Option<usize>,
     /// Inputs per label, and steps that an error travels back; `None`: 64, or 20 if windowed, or
     /// what a short series allows; in a search any.
@@ -122,7 +122,7 @@ pub fn train(
     let setting = |index: usize| Setting {
         kind: options.kind.unwrap_or(Kind::Elman(Activation::Tanh)),
         layers: options.layers,
-        hidden: options.hidden.unwrap_or(HIDDEN),
+        hidden: options.hidden.unwrap_or(HIDDEN.min(split.train.len())),
         mode: modes[index % modes.len()],
         window,
         windowed: options.windowed,

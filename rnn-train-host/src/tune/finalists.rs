@@ -6,7 +6,7 @@ use rnn_core::model_file::Header;
 use rnn_core::scaling::Mode;
 
 use super::choose::{choose, held};
-use super::select::{Member, Weights, select};
+use super::select::{Member, Sum, Weights, select};
 use super::{Finalist, Ingredient, Options, linear};
 use crate::model::Model;
 use crate::requirements::Requirements;
@@ -19,6 +19,8 @@ use crate::train::parallel;
 const MEMBERS: usize = 8;
 /// A mean of unlike networks starts from those whose error is at most this multiple of the best.
 const ALIKE: f64 = 1.05;
+/// Sums whose error is above this multiple of the best aren't built.
+const FAR: f64 = 1.05;
 /// Steps of the recursive forecasts.
 const AHEAD: usize = 10;
 
@@ -35,21 +37,32 @@ pub(super) fn finalists(
     let families: [&[Kind]; 4] =
         [&[ELMAN], &[ELMAN, GRU], &[Kind::Lstm], &[Kind::Gru(Reset::Before)]];
     let modes = [Some(Mode::Residual), Some(Mode::Difference), Some(Mode::Raw), None];
-    let mut work: Vec<(Vec<&Entrant>, bool, Vec<Finalist>)> = families
+    let mut work: Vec<Family<'_>> = families
         .into_iter()
         .flat_map(|family| modes.map(|mode| (family, mode)))
         .flat_map(|(family, mode)| {
             let fits = |entrant: &&Entrant| {
                 family.contains(&entrant.kind) && mode.is_none_or(|mode| mode == entrant.mode)
             };
-            let family: Vec<&Entrant> = pool.iter().filter(fits).collect();
-            [false, true].map(|wide| (family.clone(), wide, Vec::new()))
+            let entrants: Vec<&Entrant> = pool.iter().filter(fits).collect();
+            [false, true].map(|wide| Family { entrants: entrants.clone(), wide, sums: Vec::new() })
         })
         .collect();
-    parallel::for_each(&mut work, options.train.threads, |(family, wide, found)| {
-        *found = merged(data, options, &scored, family, *wide);
+    let threads = options.train.threads;
+    parallel::for_each(&mut work, threads, |family| family.select(options, &scored));
+    let sums = || work.iter().flat_map(|family| &family.sums);
+    let least = sums().map(|sum| sum.squares).fold(f64::INFINITY, f64::min);
+    let mut sums: Vec<(&Family<'_>, &Weights, Option<Finalist>)> = work
+        .iter()
+        .flat_map(|family| family.sums.iter().map(move |sum| (family, sum)))
+        .filter(|(_, sum)| sum.weights.len() == 1 || sum.squares <= FAR * FAR * least)
+        .map(|(family, sum)| (family, &sum.weights, None))
+        .collect();
+    parallel::for_each(&mut sums, threads, |(family, weights, finalist)| {
+        *finalist = family.finalist(data, &scored, weights);
     });
-    let mut finalists: Vec<Finalist> = work.into_iter().flat_map(|(.., found)| found).collect();
+    let mut finalists: Vec<Finalist> =
+        sums.into_iter().filter_map(|(.., finalist)| finalist).collect();
     finalists.retain(|finalist| finalist.rmse.is_finite());
     finalists.sort_by(|a, b| a.rmse.total_cmp(&b.rmse));
     finalists.dedup_by(|b, a| a.parts == b.parts && a.rmse == b.rmse);
@@ -75,7 +88,7 @@ impl Entrant {
 
     /// What unlike ones differ in.
     fn sort(&self) -> (Kind, Mode, bool) {
-        (self.kind, self.mode, matches!(self.ingredient, Ingredient::Linear(_)))
+        (self.kind, self.mode, matches!(self.ingredient, Ingredient::Linear(..)))
     }
 }
 
@@ -111,33 +124,46 @@ fn pool(
         let fits = |hidden| options.limits.allow(inputs, Layers::one(ELMAN, hidden), 0);
         for model in linear::linear(data, mode, fits) {
             let lags = model.header.layers.hidden() / inputs;
-            pool.push(Entrant::new(Ingredient::Linear(lags), scored.member(data, model)));
+            pool.push(Entrant::new(Ingredient::Linear(mode, lags), scored.member(data, model)));
         }
     }
     pool
 }
 
-/// What one family of networks comes to, for each number of them.
-fn merged(
-    data: &Data<'_>,
-    options: &Options,
-    scored: &Scored,
-    family: &[&Entrant],
+/// Networks that go together.
+struct Family<'p> {
+    entrants: Vec<&'p Entrant>,
+    /// Whether to start from a mean of unlike ones.
     wide: bool,
-) -> Vec<Finalist> {
-    let members: Vec<&Member> = family.iter().map(|entrant| &entrant.member).collect();
-    let fits = |models: &[&Model]| {
-        let Header { inputs, window, .. } = models[0].header;
-        let allowed = |layers| options.limits.allow(inputs, layers, window);
-        models.len() == 1
-            || options.train.hidden.is_none() && merge::layers(models).is_some_and(allowed)
-    };
-    // Raw networks alone shrink to the mean level, not to persistence.
-    let shrink = family.iter().any(|entrant| entrant.mode != Mode::Raw);
-    let start = if wide { unlike(family) } else { Vec::new() };
-    let sums = select(&members, &scored.changes, &start, shrink, fits);
-    let finalist = |weights: &Weights| {
-        let held = if shrink { held(&scored.changes, &scored.sum(&members, weights)) } else { 1.0 };
+    /// What it comes to, for each number of networks.
+    sums: Vec<Sum>,
+}
+
+impl Family<'_> {
+    /// Raw networks alone shrink to the mean level, not to persistence.
+    fn shrinks(&self) -> bool {
+        self.entrants.iter().any(|entrant| entrant.mode != Mode::Raw)
+    }
+
+    fn members(&self) -> Vec<&Member> {
+        self.entrants.iter().map(|entrant| &entrant.member).collect()
+    }
+
+    fn select(&mut self, options: &Options, scored: &Scored) {
+        let fits = |models: &[&Model]| {
+            let Header { inputs, window, .. } = models[0].header;
+            let allowed = |layers| options.limits.allow(inputs, layers, window);
+            models.len() == 1
+                || options.train.hidden.is_none() && merge::layers(models).is_some_and(allowed)
+        };
+        let start = if self.wide { unlike(&self.entrants) } else { Vec::new() };
+        self.sums = select(&self.members(), &scored.changes, &start, self.shrinks(), fits);
+    }
+
+    fn finalist(&self, data: &Data<'_>, scored: &Scored, weights: &Weights) -> Option<Finalist> {
+        let members = self.members();
+        let predicted = scored.sum(&members, weights);
+        let held = if self.shrinks() { held(&scored.changes, &predicted) } else { 1.0 };
         let part =
             |&(i, weight): &(usize, f64)| Part { model: &members[i].model, weight: held * weight };
         let parts: Vec<Part<'_>> = weights.iter().map(part).collect();
@@ -148,7 +174,7 @@ fn merged(
         let predictions = data.validate(&model);
         let squares = scored.squares(&predictions);
         Some(Finalist {
-            parts: weights.iter().map(|&(i, _)| family[i].ingredient.clone()).collect(),
+            parts: weights.iter().map(|&(i, _)| self.entrants[i].ingredient.clone()).collect(),
             rmse: data.validation_rmse(predictions),
             ahead: data.recursive_rmse(&model, AHEAD),
             needs: Requirements::of(&model.header),
@@ -156,8 +182,7 @@ fn merged(
             model,
             squares,
         })
-    };
-    sums.iter().filter_map(finalist).collect()
+    }
 }
 
 /// The best of each sort, those left out that are much worse than the best of all.

@@ -22,9 +22,12 @@ use crate::train::stop::Stop;
 use crate::train::trainee::{Setting, Stage};
 use crate::train::{self, describe};
 use anyhow::{Result, bail, ensure};
+use rnn_core::scaling::Mode;
 
 pub use draw::Limits;
 
+/// Rows of the shortest log that is searched on.
+pub const SHORTEST: usize = 60;
 /// Updates until each stage ends: first look, second look, annealing.
 const UPDATES: [usize; 3] = [300, 1000, 3000];
 /// Of so many networks one goes on to the second stage, and of so many to the annealing.
@@ -32,7 +35,7 @@ const ONE_OF: [usize; 2] = [4, 10];
 /// Fewest that are annealed.
 const FEWEST: usize = 6;
 /// What of a budget is over at the end of each stage.
-const SHARES: [f64; 3] = [0.35, 0.60, 0.93];
+const SHARES: [f64; 3] = [0.30, 0.55, 0.85];
 /// Networks tried at most within a budget.
 const MOST: usize = 320;
 /// How much is tried.
@@ -80,7 +83,7 @@ pub enum Ingredient {
     /// A training.
     Trained(Setting),
     /// A linear autoregression on so many lags.
-    Linear(usize),
+    Linear(Mode, usize),
 }
 
 /// A training, however far it came.
@@ -116,8 +119,8 @@ pub fn tune(
 ) -> Result<Found> {
     let split = Split::of(table.rows().len());
     ensure!(
-        split.train.len() >= 40 && split.validation.len() >= 8,
-        "{} rows are too few for a search: it needs at least 60",
+        split.test.end >= SHORTEST,
+        "{} rows are too few for a search: it needs at least {SHORTEST}",
         split.test.end
     );
     let window = train::check(table, &split, &options.train)?;

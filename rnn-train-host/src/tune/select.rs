@@ -25,6 +25,12 @@ pub(super) struct Member {
 /// Places of networks, with their weights.
 pub(super) type Weights = Vec<(usize, f64)>;
 
+/// A weighted sum, and its squared error summed over the scored rows.
+pub(super) struct Sum {
+    pub(super) weights: Weights,
+    pub(super) squares: f64,
+}
+
 /// For each number of different networks in it, the best sum of those that `fits`: places of
 /// `members` with their weights. `truth`: what came in the scored rows, less persistence. `start`:
 /// what is in from the beginning, as far as it fits.
@@ -34,7 +40,7 @@ pub(super) fn select(
     start: &[usize],
     shrink: bool,
     fits: impl Fn(&[&Model]) -> bool,
-) -> Vec<Weights> {
+) -> Vec<Sum> {
     let mut counts = vec![0usize; members.len()];
     let mut sum = vec![0.0; truth.len()];
     let mut best: Vec<(f64, Weights)> = Vec::new();
@@ -84,5 +90,5 @@ pub(super) fn select(
             None => best.push((error, weights())),
         }
     }
-    best.into_iter().map(|(_, weights)| weights).collect()
+    best.into_iter().map(|(squares, weights)| Sum { weights, squares }).collect()
 }
