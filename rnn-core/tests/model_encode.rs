@@ -4,13 +4,16 @@ mod made;
 
 use made::{Made, STACK, TINY, stack, stack_model, text, tiny, tiny_model};
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Error, Header, LIMIT, ModelFile, NAME, Task, Unit, VOCABULARY_LIMIT};
+use rnn_core::model_file::{
+    Error, Header, LIMIT, MODULE, ModelFile, NAME, Task, Unit, VOCABULARY_LIMIT,
+};
 use rnn_core::scaling::{Channel, Mode};
 
 /// Header 128, channels 2 x 80, 26 parameters, 3 self-test samples of 2 numbers.
 const LENGTH: usize = 128 + 2 * 80 + 4 * 26 + 3 * 2 * 8 + 4;
-/// 1 channel, 32 + 57 + 3 parameters and the readout's 4, 34 biases, 4 samples of 1 number.
-const STACK_LENGTH: usize = 128 + 80 + 4 * (8 * 4 + 9 * 5 + 12 + 4) + 4 * 34 + 4 * 8 + 4;
+/// 1 channel, 32 + 57 parameters and the readout's 4; two names and 34 biases; 4 samples of 1 number.
+const STACK_LENGTH: usize = STACK_MODULES + 2 * MODULE + 4 * 34 + 4 * 8 + 4;
+const STACK_MODULES: usize = 128 + 80 + 4 * (32 + 57 + 4);
 
 fn check_golden(name: &str, golden: &[u8], made: &Made) {
     let bytes = made.bytes();
@@ -31,13 +34,14 @@ fn the_golden_files_are_what_encode_writes() {
 fn check_parts(made: &Made) {
     let bytes = made.bytes();
     let file = ModelFile::parse(&bytes).expect("just written");
-    let Made { header, names, channels, parameters, biases, samples, predictions } = made;
+    let Made { header, names, channels, parameters, modules, biases, samples, predictions } = made;
     assert_eq!(file.header, *header);
     assert!((0..header.inputs).map(|i| file.name(i)).eq(names.iter().copied()));
     assert_eq!(file.name(header.inputs), "");
     assert!(channels.iter().enumerate().all(|(i, channel)| file.channel(i) == *channel));
     assert_eq!(file.channel(channels.len()), Channel::IDENTITY);
     assert!(file.parameters().eq(parameters.iter().copied()));
+    assert_eq!(file.modules(), *modules);
     assert!(file.biases().eq(biases.iter().copied()));
     let tests = samples.iter().copied().zip(predictions.iter().copied());
     assert!(file.self_tests().eq(tests));
@@ -104,6 +108,9 @@ fn a_model_that_the_format_has_no_place_for_is_refused() {
     refused(128 + 3 * 32, text(Unit::Word), |m| {
         m.names[3] = "a word of more than thirty-two bytes";
     });
+    let module = "m".repeat(MODULE + 1).leak();
+    refused(STACK_MODULES, stack(), |m| m.modules[0] = module);
+    refused(STACK_MODULES + MODULE, stack(), |m| m.modules[1] = "a\0b");
     let mut made = tiny();
     made.samples[3] = f32::NAN;
     let error = Error::Number { offset: LENGTH - 4 - 2 * 24 + 4 * 3 };
@@ -126,7 +133,7 @@ fn what_does_not_fit_together_is_refused() {
     refused(tensors, tiny(), |m| m.header.layers = Layers::one(Kind::Lstm, 3));
     refused(tensors, tiny(), |m| m.parameters.truncate(25));
     refused(tensors, tiny(), |m| m.parameters.push(0.0));
-    refused(LENGTH - 4 - 48, tiny(), |m| m.header.two_biases = true);
+    refused(LENGTH - 4 - 48 + 2 * MODULE, tiny(), |m| m.header.two_biases = true);
     refused(STACK_LENGTH - 4 - 32 - 4 * 34, stack(), |m| m.biases.truncate(33));
 }
 

@@ -1,5 +1,5 @@
-//! Model files for the tests: golden/tiny.rnn (an Elman cell), golden/stack.rnn (two layers, both
-//! biases kept), and a text model. `UPDATE_GOLDEN=1 cargo test -p rnn-core --test model_encode` writes
+//! Model files for the tests: golden/tiny.rnn (an Elman cell), golden/stack.rnn (two layers, with
+//! what PyTorch's format has beside), and a text model. `UPDATE_GOLDEN=1 cargo test -p rnn-core --test model_encode` writes
 //! the golden ones anew.
 #![allow(dead_code)] // Each test takes the part that it needs.
 
@@ -32,6 +32,7 @@ pub(crate) struct Made {
     pub(crate) names: Vec<&'static str>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) parameters: Vec<f32>,
+    pub(crate) modules: [&'static str; 2],
     pub(crate) biases: Vec<f32>,
     pub(crate) samples: Vec<f32>,
     pub(crate) predictions: Vec<f32>,
@@ -40,10 +41,16 @@ pub(crate) struct Made {
 impl Made {
     /// The file in so many bytes of 0xAA, and what `encode` says.
     pub(crate) fn encode(&self, room: usize) -> (Vec<u8>, Result<usize, Error>) {
-        let Made { header, names, channels, parameters, biases, samples, predictions } = self;
-        let header = *header;
-        let contents =
-            Contents { header, names, channels, parameters, biases, samples, predictions };
+        let contents = Contents {
+            header: self.header,
+            names: &self.names,
+            channels: &self.channels,
+            parameters: &self.parameters,
+            modules: self.modules,
+            biases: &self.biases,
+            samples: &self.samples,
+            predictions: &self.predictions,
+        };
         let mut out = vec![0xAA; room];
         let length = encode(&contents, &mut out);
         (out, length)
@@ -98,6 +105,7 @@ pub(crate) fn tiny() -> Made {
         names: vec!["temperature °C", "CO₂"],
         channels: model.channels.to_vec(),
         parameters: parameters(&model),
+        modules: [""; 2],
         biases: vec![],
         samples: samples.as_flattened().to_vec(),
         predictions: predictions.as_flattened().to_vec(),
@@ -132,6 +140,7 @@ pub(crate) fn stack() -> Made {
         names: vec!["level"],
         channels: model.channels.to_vec(),
         parameters: parameters(&model),
+        modules: ["cell", "readout"],
         biases,
         samples: samples.to_vec(),
         predictions: predictions.to_vec(),
@@ -154,6 +163,7 @@ pub(crate) fn text(unit: Unit) -> Made {
         names: vec!["", "a", "ß", "😀"],
         channels: vec![],
         parameters,
+        modules: [""; 2],
         biases: vec![],
         samples: vec![0.0, 3.0],
         predictions: vec![0.25, -0.5],
