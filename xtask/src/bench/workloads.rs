@@ -37,7 +37,7 @@ pub(crate) struct Workload {
     pub(crate) parameters: Vec<f32>,
     /// Where b_hh is added to the bias, and b_hh there; each of the two has Adam's steps of its own.
     pub(crate) second_bias: (usize, Vec<f32>),
-    /// Mean loss over the last epoch.
+    /// Mean loss over all windows after the last epoch.
     pub(crate) final_loss: f64,
 }
 
@@ -91,6 +91,12 @@ impl Workload {
             Windows::Series { y, .. } => y.len(),
             Windows::Text { y, .. } => y.len() / self.steps,
         }
+    }
+
+    /// First window and number of windows of every batch; the last one may be smaller.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (count, batch) = (self.count(), self.batch);
+        (0..count).step_by(batch).map(move |first| (first, batch.min(count - first)))
     }
 
     /// Steps with a label.
