@@ -259,15 +259,16 @@ impl<T: Scalar> GruRef<'_, T> {
 #[inline(always)]
 fn each_column<T: Copy>(
     hidden: usize,
-    g: &[T],
-    a: &mut [T],
-    b: &mut [T],
+    mut g: &mut [T],
+    mut a: &mut [T],
+    mut b: &mut [T],
     work: impl Fn(T, T, &mut T, &mut T) + Copy,
 ) {
-    let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-    for (g, (a, b)) in g.chunks_exact((2 * hidden).max(1)).zip(columns) {
-        let (r, z) = g.split_at_checked(hidden).unwrap_or_default();
-        for (((&r, &z), a), b) in r.iter().zip(z).zip(a).zip(b) {
+    // No `zip` of chunks: compiled for size, it forgets that they aren't empty and keeps a panic.
+    for _ in 0..a.len() / hidden.max(1) {
+        let (r, z) = (take(&mut g, hidden), take(&mut g, hidden));
+        let (a, b) = (take(&mut a, hidden), take(&mut b, hidden));
+        for (((&mut r, &mut z), a), b) in r.iter_mut().zip(z).zip(a).zip(b) {
             work(r, z, a, b);
         }
     }

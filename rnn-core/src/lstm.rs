@@ -124,32 +124,31 @@ impl<T: Scalar> LstmRef<'_, T> {
         }
         A::wide(|| {
             each_column(hidden, gates, c, h, |[i, f, g, _], c, h| {
-                *c = *f * *c + *i * *g;
+                *c = f * *c + i * g;
                 *h = *c;
             });
         });
         A::activate(Activation::Tanh, h);
-        A::wide(|| each_column(hidden, gates, c, h, |[_, _, _, o], _, h| *h *= *o));
+        A::wide(|| each_column(hidden, gates, c, h, |[_, _, _, o], _, h| *h *= o));
     }
 }
 
 /// Runs over the units of every column: i, f, g, o of `gates` (4H x B) with the same unit of `a` and
 /// `b` (H x B).
 #[inline(always)]
-fn each_column<T>(
+fn each_column<T: Copy>(
     hidden: usize,
-    gates: &mut [T],
-    a: &mut [T],
-    b: &mut [T],
-    work: impl Fn([&mut T; 4], &mut T, &mut T) + Copy,
+    mut gates: &mut [T],
+    mut a: &mut [T],
+    mut b: &mut [T],
+    work: impl Fn([T; 4], &mut T, &mut T) + Copy,
 ) {
-    let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-    for (gates, (a, b)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(columns) {
-        let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
-        let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
-        let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+    // No `zip` of chunks: compiled for size, it forgets that they aren't empty and keeps a panic.
+    for _ in 0..a.len() / hidden.max(1) {
+        let [i, f, g, o] = [(); 4].map(|()| take(&mut gates, hidden));
+        let (a, b) = (take(&mut a, hidden), take(&mut b, hidden));
         let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
-        for ((((i, f), (g, o)), a), b) in gates.zip(a).zip(b) {
+        for ((((&mut i, &mut f), (&mut g, &mut o)), a), b) in gates.zip(a).zip(b) {
             work([i, f, g, o], a, b);
         }
     }
