@@ -261,7 +261,7 @@ impl<T: Scalar> GruRef<'_, T> {
 /// (H x B).
 struct EachColumn<'a, T, W> {
     hidden: usize,
-    g: &'a [T],
+    g: &'a mut [T],
     a: &'a mut [T],
     b: &'a mut [T],
     work: W,
@@ -270,11 +270,12 @@ struct EachColumn<'a, T, W> {
 impl<T: Copy, W: Fn(T, T, &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
     #[inline(always)]
     fn run(self) {
-        let EachColumn { hidden, g, a, b, work } = self;
-        let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-        for (g, (a, b)) in g.chunks_exact((2 * hidden).max(1)).zip(columns) {
-            let (r, z) = g.split_at_checked(hidden).unwrap_or_default();
-            for (((&r, &z), a), b) in r.iter().zip(z).zip(a).zip(b) {
+        let EachColumn { hidden, mut g, mut a, mut b, work } = self;
+        // No `zip` of chunks: compiled for size, it forgets that they aren't empty and keeps a panic.
+        for _ in 0..a.len() / hidden.max(1) {
+            let (r, z) = (take(&mut g, hidden), take(&mut g, hidden));
+            let (a, b) = (take(&mut a, hidden), take(&mut b, hidden));
+            for (((&mut r, &mut z), a), b) in r.iter_mut().zip(z).zip(a).zip(b) {
                 work(r, z, a, b);
             }
         }
