@@ -363,7 +363,7 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
                         let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
                         let d_z = *d * (h - *n) * *z * (T::ONE - *z);
                         let d_r = d_n * *q * *r * (T::ONE - *r);
-                        *d = *d * *z;
+                        *d *= *z;
                         *n = d_n;
                         *q = d_n * *r;
                         (*r, *z) = (d_r, d_z);
@@ -372,7 +372,7 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
                     Reset::Before => columns.each(g, |_, z, h, n, _, d| {
                         let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
                         let d_z = *d * (h - *n) * *z * (T::ONE - *z);
-                        *d = *d * *z;
+                        *d *= *z;
                         *n = d_n;
                         *z = d_z;
                     }),
