@@ -259,7 +259,7 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
     }
 
     /// h of the uppermost layer in the memory of a stream.
-    pub fn h<'m>(self, memory: &'m [T]) -> &'m [T] {
+    pub fn h(self, memory: &[T]) -> &[T] {
         let below = self.shape.before(self.shape.layers.count() - 1, Layer::memory);
         part(memory, below, self.shape.layers.hidden())
     }

@@ -2,6 +2,8 @@
 //! parameter. Relative tolerance 1e-6; beside it stands what rounding of the loss L itself leaves in
 //! a difference with step s, about 20 epsilon L / s, which is 1e-11 or less here.
 
+#![allow(clippy::needless_range_loop)] // t is the step of the equations.
+
 mod reference;
 
 use reference::{Known, Rnn, States, derivative};
