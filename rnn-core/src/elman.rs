@@ -17,6 +17,7 @@ use crate::scalar::Scalar;
 
 /// An Elman cell of fixed size. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Elman<T, const I: usize, const H: usize> {
     /// W_xh, H x I.
     pub w_xh: SMatrix<T, H, I>,

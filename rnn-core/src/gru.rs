@@ -90,6 +90,7 @@ impl ResetKind for ResetBefore {
 
 /// A GRU of fixed size. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Gru<T: Scalar, const I: usize, const H: usize, R: ResetKind = ResetAfter> {
     /// W_xr over W_xz, 2H x I.
     pub w_xg: Stacked<T, 2, H, I>,

@@ -20,6 +20,7 @@ use crate::stacked::Stacked;
 
 /// An LSTM cell of fixed size, its gates stacked as i, f, g, o. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Lstm<T, const I: usize, const H: usize> {
     /// W_x, 4H x I.
     pub w_x: Stacked<T, 4, H, I>,

@@ -1,0 +1,321 @@
+//! The forms of [`Inference`] for `f32` on an x86-64 host, with the bits of the portable one: lanes
+//! over the outputs, as many outputs at once as there are registers, products rounded before they
+//! are added.
+#![allow(unsafe_code)]
+
+use core::arch::x86_64::{__m256, __m512};
+
+use super::vector::Vector;
+use super::{Arithmetic, Columns, Inference, PARTIALS, Product, Work, fold};
+use crate::activation::Activation;
+
+/// Runs `work` in the fastest form.
+#[inline(always)]
+pub(crate) fn run<W: Work<f32>>(work: &mut W) -> W::Output {
+    if has_avx512() {
+        // SAFETY: the processor has what the function was compiled for.
+        unsafe { run_avx512(work) }
+    } else if has_avx2() {
+        // SAFETY: as above.
+        unsafe { run_avx2(work) }
+    } else {
+        run_portable(work)
+    }
+}
+
+#[inline(never)]
+fn run_portable<W: Work<f32>>(work: &mut W) -> W::Output {
+    work.run::<Inference>()
+}
+
+/// Which form that is.
+pub(super) fn form() -> &'static str {
+    match (has_avx512(), has_avx2()) {
+        (true, _) => "AVX-512",
+        (false, true) => "AVX2",
+        _ => "portable",
+    }
+}
+
+#[inline]
+fn has_avx512() -> bool {
+    std::is_x86_feature_detected!("avx512f")
+}
+
+#[inline]
+fn has_avx2() -> bool {
+    std::is_x86_feature_detected!("avx2")
+}
+
+#[target_feature(enable = "avx512f,avx2")]
+fn run_avx512<W: Work<f32>>(work: &mut W) -> W::Output {
+    work.run::<Avx512>()
+}
+
+#[target_feature(enable = "avx2")]
+fn run_avx2<W: Work<f32>>(work: &mut W) -> W::Output {
+    work.run::<Avx2>()
+}
+
+/// 16 lanes, 32 registers.
+struct Avx512;
+/// 8 lanes, 16 registers.
+struct Avx2;
+
+/// A form's vectors; the rest is the same code.
+trait Form {
+    /// The widest vectors.
+    type Vector: Vector;
+    /// Vectors of outputs that are summed at once.
+    const MOST: usize;
+}
+
+impl Form for Avx512 {
+    type Vector = __m512;
+    const MOST: usize = 16;
+}
+
+impl Form for Avx2 {
+    type Vector = __m256;
+    const MOST: usize = 8;
+}
+
+// SAFETY of all the blocks below: a form is private to this file and runs only in the function that
+// was compiled for its instruction set; pointers stay within the slices that they come from.
+impl<F: Form> Arithmetic<f32> for F {
+    #[inline(always)]
+    fn affine(
+        out: &mut [f32],
+        rows: usize,
+        bias: &[f32],
+        first: Product<'_, f32>,
+        second: Product<'_, f32>,
+    ) {
+        let (mut first, mut second) = (first, second);
+        for column in out.chunks_exact_mut(rows.max(1)) {
+            let (x_1, x_2);
+            (x_1, first.x) = first.x.split(first.inputs, 1);
+            (x_2, second.x) = second.x.split(second.inputs, 1);
+            let products = [Product { x: x_1, ..first }, Product { x: x_2, ..second }];
+            let mut row = 0;
+            while row < rows {
+                let left = (rows - row).div_ceil(F::Vector::LANES).min(F::MOST);
+                // SAFETY: see above.
+                row += unsafe {
+                    match left {
+                        16.. => block::<F::Vector, 16>(column, row, bias, products),
+                        8.. => block::<F::Vector, 8>(column, row, bias, products),
+                        4.. => block::<F::Vector, 4>(column, row, bias, products),
+                        2.. => block::<F::Vector, 2>(column, row, bias, products),
+                        _ => block::<F::Vector, 1>(column, row, bias, products),
+                    }
+                };
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn readout(out: &mut [f32], rows: usize, bias: &[f32], w: &[f32], x: &[f32], inputs: usize) {
+        let columns = out.chunks_exact_mut(rows.max(1)).zip(x.chunks_exact(inputs.max(1)));
+        for (column, x) in columns {
+            for (row, o) in column.iter_mut().enumerate() {
+                // SAFETY: see above.
+                let sum = fold(unsafe { partials::<F::Vector>(rows, row, w, x) });
+                *o = bias.get(row).copied().unwrap_or(0.0) + sum;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn transposed<'a>(w: &'a [f32], _: usize, _: usize, _: &'a mut [f32]) -> &'a [f32] {
+        w
+    }
+
+    #[inline(always)]
+    fn transposed_len(_: usize, _: usize) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    fn transpose_multiply(out: &mut [f32], w: &[f32], rows: usize, cols: usize, d: &[f32]) {
+        Inference::transpose_multiply(out, w, rows, cols, d);
+    }
+
+    #[inline(always)]
+    fn outer(w: &mut [f32], d: &[f32], rows: usize, x: Columns<'_, f32>, cols: usize) {
+        Inference::outer(w, d, rows, x, cols);
+    }
+
+    #[inline(always)]
+    fn activate(activation: Activation, z: &mut [f32]) {
+        // SAFETY: see above.
+        unsafe { each::<F::Vector>(activation, z) }
+    }
+
+    #[inline(always)]
+    fn wide<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    #[inline(always)]
+    fn tanh(x: f32) -> f32 {
+        Inference::tanh(x)
+    }
+}
+
+/// The outputs of `column` from `row` on, up to N vectors of them; returns how many.
+///
+/// # Safety
+/// As for [`Vector`]; more than N - 1 vectors of outputs are left.
+#[inline(always)]
+unsafe fn block<V: Vector, const N: usize>(
+    column: &mut [f32],
+    row: usize,
+    bias: &[f32],
+    products: [Product<'_, f32>; 2],
+) -> usize {
+    unsafe {
+        let rows = column.len();
+        let lanes = (rows - row).min(N * V::LANES);
+        if lanes == N * V::LANES {
+            let acc = accumulate::<V, N>(rows, row, bias, products, None);
+            for (i, acc) in acc.into_iter().enumerate() {
+                acc.store(column.as_mut_ptr().add(row + i * V::LANES));
+            }
+        } else {
+            let mask = V::mask(lanes - (N - 1) * V::LANES);
+            let acc = accumulate::<V, N>(rows, row, bias, products, Some(mask));
+            for (i, acc) in acc.into_iter().enumerate() {
+                let to = column.as_mut_ptr().add(row + i * V::LANES);
+                if i + 1 < N { acc.store(to) } else { acc.store_part(to, mask) }
+            }
+        }
+        lanes
+    }
+}
+
+/// b + W_1 x_1 + W_2 x_2 of N vectors of rows from `row` on, of the last one the part that is given.
+///
+/// # Safety
+/// As for [`Vector`]; the rows are no more than `rows`.
+#[inline(always)]
+unsafe fn accumulate<V: Vector, const N: usize>(
+    rows: usize,
+    row: usize,
+    bias: &[f32],
+    products: [Product<'_, f32>; 2],
+    part: Option<V::Mask>,
+) -> [V; N] {
+    unsafe {
+        let mut acc = [V::splat(0.0); N];
+        if bias.len() >= rows {
+            acc = load(bias.as_ptr().add(row), part);
+        }
+        for Product { w, x, .. } in products {
+            let columns = w.len() / rows;
+            match x {
+                Columns::Values(x) => {
+                    for (j, &x) in x.iter().take(columns).enumerate() {
+                        let w: [V; N] = load(w.as_ptr().add(j * rows + row), part);
+                        let x = V::splat(x);
+                        for (acc, w) in acc.iter_mut().zip(w) {
+                            *acc = acc.add(w.mul(x));
+                        }
+                    }
+                }
+                Columns::Symbols(symbols) => {
+                    for symbol in symbols.iter().map(|&s| usize::from(s)).filter(|&s| s < columns) {
+                        let w: [V; N] = load(w.as_ptr().add(symbol * rows + row), part);
+                        for (acc, w) in acc.iter_mut().zip(w) {
+                            *acc = acc.add(w);
+                        }
+                    }
+                }
+            }
+        }
+        acc
+    }
+}
+
+/// N vectors, of the last one the part that is given.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn load<V: Vector, const N: usize>(from: *const f32, part: Option<V::Mask>) -> [V; N] {
+    unsafe {
+        let mut vectors = [V::splat(0.0); N];
+        for (i, vector) in vectors.iter_mut().enumerate() {
+            let from = from.add(i * V::LANES);
+            *vector = match part {
+                Some(mask) if i + 1 == N => V::load_part(from, mask),
+                _ => V::load(from),
+            };
+        }
+        vectors
+    }
+}
+
+/// The interleaved partial sums of row `row` of W x. Lanes beyond the last input add 0 to a sum that
+/// isn't -0: nothing.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn partials<V: Vector>(rows: usize, row: usize, w: &[f32], x: &[f32]) -> [f32; PARTIALS] {
+    let mut partial = [0.0; PARTIALS];
+    let inputs = x.len().min(w.len() / rows);
+    unsafe {
+        for (lane, partial) in partial.chunks_exact_mut(V::LANES).enumerate() {
+            let mut acc = V::splat(0.0);
+            for j in (lane * V::LANES..inputs).step_by(PARTIALS) {
+                let (w, x) = (w.as_ptr().add(j * rows + row), x.as_ptr().add(j));
+                let product = if rows == 1 && inputs - j >= V::LANES {
+                    V::load(w).mul(V::load(x))
+                } else {
+                    let mask = V::mask(inputs - j);
+                    V::gather(w, rows, mask).mul(V::load_part(x, mask))
+                };
+                acc = acc.add(product);
+            }
+            acc.store(partial.as_mut_ptr());
+        }
+    }
+    partial
+}
+
+/// z = sigma(z).
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn each<V: Vector>(activation: Activation, z: &mut [f32]) {
+    unsafe {
+        let mut vectors = z.chunks_exact_mut(V::LANES);
+        for z in &mut vectors {
+            activate(activation, V::load(z.as_ptr())).store(z.as_mut_ptr());
+        }
+        let rest = vectors.into_remainder();
+        if !rest.is_empty() {
+            let mask = V::mask(rest.len());
+            let z = activate(activation, V::load_part(rest.as_ptr(), mask));
+            z.store_part(rest.as_mut_ptr(), mask);
+        }
+    }
+}
+
+/// sigma(z)
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn activate<V: Vector>(activation: Activation, z: V) -> V {
+    unsafe {
+        let half = V::splat(0.5);
+        match activation {
+            Activation::Tanh => z.tanh(),
+            Activation::Sigmoid => z.mul(half).tanh().mul(half).add(half),
+            Activation::Relu => z.relu(),
+        }
+    }
+}
