@@ -114,6 +114,15 @@ impl<T: Scalar> ElmanRef<'_, T> {
         A::affine(h, self.hidden, self.b, input, state);
         A::activate(self.activation, h);
     }
+
+    /// Memory: h, then the next h while it is being computed.
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, h, memory);
+        copy(memory, h);
+    }
 }
 
 impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
@@ -132,13 +141,9 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, then the next h while it is being computed.
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        self.next::<A>(x, h, memory);
-        copy(memory, h);
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::elman(self, x, memory);
     }
 
     #[inline(always)]

@@ -246,6 +246,14 @@ impl<T: Scalar> GruRef<'_, T> {
         A::activate(Activation::Tanh, n);
         A::wide(|| each_column(hidden, g, h, n, |_, z, h, n| *h = *n + z * (*h - *n)));
     }
+
+    /// Memory: h, then (r, z), n, q.
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, h, Sections::of(memory, units));
+    }
 }
 
 /// Runs over the units of every column: r, z of `g` (2H x B) with the same unit of `a` and `b`
@@ -283,12 +291,9 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, then (r, z), n, q.
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        self.next::<A>(x, h, Sections::of(memory, units));
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::gru(self, x, memory);
     }
 
     #[inline(always)]

@@ -121,6 +121,15 @@ impl<T: Scalar> LstmRef<'_, T> {
         A::activate(Activation::Tanh, h);
         A::wide(|| each_column(hidden, gates, c, h, |[_, _, _, o], _, h| *h *= *o));
     }
+
+    /// Memory: h, c, then (i, f, g, o).
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        let c = take(&mut memory, units);
+        self.next::<A>(x, h, c, memory);
+    }
 }
 
 /// Runs over the units of every column: i, f, g, o of `gates` (4H x B) with the same unit of `a` and
@@ -161,13 +170,9 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, c, then (i, f, g, o).
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        let c = take(&mut memory, units);
-        self.next::<A>(x, h, c, memory);
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::lstm(self, x, memory);
     }
 
     #[inline(always)]

@@ -5,9 +5,13 @@
 
 use core::arch::x86_64::{__m256, __m512};
 
+use super::steps;
 use super::vector::Vector;
 use super::{Arithmetic, Columns, Inference, PARTIALS, Product, Work, fold};
 use crate::activation::Activation;
+use crate::elman::ElmanRef;
+use crate::gru::GruRef;
+use crate::lstm::LstmRef;
 
 /// Runs `work` in the fastest form.
 #[inline(always)]
@@ -84,6 +88,24 @@ impl Form for Avx2 {
 // was compiled for its instruction set; pointers stay within the slices that they come from.
 impl<F: Form> Arithmetic<f32> for F {
     #[inline(always)]
+    fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
+        // SAFETY: see above.
+        unsafe { steps::elman::<F::Vector>(cell, x, memory) }
+    }
+
+    #[inline(always)]
+    fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
+        // SAFETY: see above.
+        unsafe { steps::gru::<F::Vector>(cell, x, memory) }
+    }
+
+    #[inline(always)]
+    fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
+        // SAFETY: see above.
+        unsafe { steps::lstm::<F::Vector>(cell, x, memory) }
+    }
+
+    #[inline(always)]
     fn affine(
         out: &mut [f32],
         rows: usize,
@@ -92,6 +114,8 @@ impl<F: Form> Arithmetic<f32> for F {
         second: Product<'_, f32>,
     ) {
         let (mut first, mut second) = (first, second);
+        // An empty bias counts as zeros, and so does one that is too short.
+        let bias = bias.get(..rows).unwrap_or_default();
         for column in out.chunks_exact_mut(rows.max(1)) {
             let (x_1, x_2);
             (x_1, first.x) = first.x.split(first.inputs, 1);
@@ -177,55 +201,89 @@ unsafe fn block<V: Vector, const N: usize>(
     unsafe {
         let rows = column.len();
         let lanes = (rows - row).min(N * V::LANES);
+        // Twice, so that whole vectors are loaded without a mask.
         if lanes == N * V::LANES {
-            let acc = accumulate::<V, N>(rows, row, bias, products, None);
-            for (i, acc) in acc.into_iter().enumerate() {
-                acc.store(column.as_mut_ptr().add(row + i * V::LANES));
-            }
+            rows_of::<V, N>(column, row, bias, products, None);
         } else {
-            let mask = V::mask(lanes - (N - 1) * V::LANES);
-            let acc = accumulate::<V, N>(rows, row, bias, products, Some(mask));
-            for (i, acc) in acc.into_iter().enumerate() {
-                let to = column.as_mut_ptr().add(row + i * V::LANES);
-                if i + 1 < N { acc.store(to) } else { acc.store_part(to, mask) }
-            }
+            let part = V::mask(lanes - (N - 1) * V::LANES);
+            rows_of::<V, N>(column, row, bias, products, Some(part));
         }
         lanes
     }
 }
 
-/// b + W_1 x_1 + W_2 x_2 of N vectors of rows from `row` on, of the last one the part that is given.
+/// N vectors of outputs of `column` from `row` on.
 ///
 /// # Safety
-/// As for [`Vector`]; the rows are no more than `rows`.
+/// As for [`Vector`]; the rows that are meant exist.
 #[inline(always)]
-unsafe fn accumulate<V: Vector, const N: usize>(
-    rows: usize,
+unsafe fn rows_of<V: Vector, const N: usize>(
+    column: &mut [f32],
     row: usize,
     bias: &[f32],
     products: [Product<'_, f32>; 2],
     part: Option<V::Mask>,
-) -> [V; N] {
+) {
     unsafe {
-        let mut acc = [V::splat(0.0); N];
-        if bias.len() >= rows {
-            acc = load(bias.as_ptr().add(row), part);
-        }
+        let mut acc = [start::<V, N>(bias, row, part)];
         for Product { w, x, .. } in products {
-            let columns = w.len() / rows;
-            match x {
-                Columns::Values(x) => {
-                    for (j, &x) in x.iter().take(columns).enumerate() {
-                        let w: [V; N] = load(w.as_ptr().add(j * rows + row), part);
-                        let x = V::splat(x);
+            accumulate(&mut acc, [Rows { w, of: column.len(), from: row }], x, part);
+        }
+        let [acc] = acc;
+        store(acc, column.as_mut_ptr().add(row), part);
+    }
+}
+
+/// Some rows of a matrix, column-major.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    /// The matrix.
+    pub w: &'a [f32],
+    /// Its rows.
+    pub of: usize,
+    /// The first of those that are meant.
+    pub from: usize,
+}
+
+/// acc += W x for N vectors of rows of each of G matrices, of the last vector the part that is given.
+///
+/// # Safety
+/// As for [`Vector`]; the rows that are meant lie in the matrices.
+#[inline(always)]
+pub(super) unsafe fn accumulate<V: Vector, const N: usize, const G: usize>(
+    acc: &mut [[V; N]; G],
+    rows: [Rows<'_>; G],
+    x: Columns<'_, f32>,
+    part: Option<V::Mask>,
+) {
+    let mut columns = usize::MAX;
+    for Rows { w, of, .. } in rows {
+        columns = columns.min(w.len() / of);
+    }
+    let mut sums = *acc;
+    match x {
+        Columns::Values(x) => {
+            for (j, &x) in x.split_at(x.len().min(columns)).0.iter().enumerate() {
+                unsafe {
+                    let x = V::splat(x);
+                    for (acc, Rows { w, of, from }) in sums.iter_mut().zip(rows) {
+                        let w: [V; N] = load(w.as_ptr().add(j * of + from), part);
                         for (acc, w) in acc.iter_mut().zip(w) {
                             *acc = acc.add(w.mul(x));
                         }
                     }
                 }
-                Columns::Symbols(symbols) => {
-                    for symbol in symbols.iter().map(|&s| usize::from(s)).filter(|&s| s < columns) {
-                        let w: [V; N] = load(w.as_ptr().add(symbol * rows + row), part);
+            }
+        }
+        Columns::Symbols(symbols) => {
+            for &symbol in symbols {
+                if usize::from(symbol) >= columns {
+                    continue;
+                }
+                for (acc, Rows { w, of, from }) in sums.iter_mut().zip(rows) {
+                    unsafe {
+                        let w = w.as_ptr().add(usize::from(symbol) * of + from);
+                        let w: [V; N] = load(w, part);
                         for (acc, w) in acc.iter_mut().zip(w) {
                             *acc = acc.add(w);
                         }
@@ -233,7 +291,22 @@ unsafe fn accumulate<V: Vector, const N: usize>(
                 }
             }
         }
-        acc
+    }
+    *acc = sums;
+}
+
+/// N values of a bias from row `from` on; an empty one counts as zeros.
+///
+/// # Safety
+/// As for [`Vector`]; the rows that are meant lie in a bias that isn't empty.
+#[inline(always)]
+pub(super) unsafe fn start<V: Vector, const N: usize>(
+    bias: &[f32],
+    from: usize,
+    part: Option<V::Mask>,
+) -> [V; N] {
+    unsafe {
+        if bias.is_empty() { [V::splat(0.0); N] } else { load(bias.as_ptr().add(from), part) }
     }
 }
 
@@ -242,7 +315,7 @@ unsafe fn accumulate<V: Vector, const N: usize>(
 /// # Safety
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn load<V: Vector, const N: usize>(from: *const f32, part: Option<V::Mask>) -> [V; N] {
+pub(super) unsafe fn load<V: Vector, const N: usize>(from: *const f32, part: Option<V::Mask>) -> [V; N] {
     unsafe {
         let mut vectors = [V::splat(0.0); N];
         for (i, vector) in vectors.iter_mut().enumerate() {
@@ -253,6 +326,27 @@ unsafe fn load<V: Vector, const N: usize>(from: *const f32, part: Option<V::Mask
             };
         }
         vectors
+    }
+}
+
+/// Stores N vectors, of the last one the part that is given.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+pub(super) unsafe fn store<V: Vector, const N: usize>(
+    vectors: [V; N],
+    to: *mut f32,
+    part: Option<V::Mask>,
+) {
+    unsafe {
+        for (i, vector) in vectors.into_iter().enumerate() {
+            let to = to.add(i * V::LANES);
+            match part {
+                Some(mask) if i + 1 == N => vector.store_part(to, mask),
+                _ => vector.store(to),
+            }
+        }
     }
 }
 
@@ -309,7 +403,7 @@ unsafe fn each<V: Vector>(activation: Activation, z: &mut [f32]) {
 /// # Safety
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn activate<V: Vector>(activation: Activation, z: V) -> V {
+pub(super) unsafe fn activate<V: Vector>(activation: Activation, z: V) -> V {
     unsafe {
         let half = V::splat(0.5);
         match activation {

@@ -15,6 +15,8 @@
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod inference;
 mod portable;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod steps;
 #[cfg(feature = "std")]
 mod training;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -23,6 +25,9 @@ pub(crate) use inference::run as run_inference;
 mod vector;
 
 use crate::activation::Activation;
+use crate::elman::ElmanRef;
+use crate::gru::GruRef;
+use crate::lstm::LstmRef;
 use crate::scalar::Scalar;
 
 /// Below this number of outputs a readout takes the interleaved order.
@@ -103,6 +108,33 @@ pub trait Arithmetic<T: Scalar> {
         Self: Sized,
     {
         work.run::<Self>()
+    }
+
+    /// One step of an Elman cell; a form may keep it in registers instead of taking verb after verb.
+    #[inline(always)]
+    fn elman(cell: ElmanRef<'_, T>, x: Columns<'_, T>, memory: &mut [T])
+    where
+        Self: Sized,
+    {
+        cell.step_by_verbs::<Self>(x, memory);
+    }
+
+    /// The same for a GRU.
+    #[inline(always)]
+    fn gru(cell: GruRef<'_, T>, x: Columns<'_, T>, memory: &mut [T])
+    where
+        Self: Sized,
+    {
+        cell.step_by_verbs::<Self>(x, memory);
+    }
+
+    /// The same for an LSTM cell.
+    #[inline(always)]
+    fn lstm(cell: LstmRef<'_, T>, x: Columns<'_, T>, memory: &mut [T])
+    where
+        Self: Sized,
+    {
+        cell.step_by_verbs::<Self>(x, memory);
     }
 
     /// out = b 1^T + W_1 X_1 + W_2 X_2; `out` is rows x batch, an empty `bias` counts as zeros.

@@ -39,6 +39,8 @@ pub(super) trait Vector: Copy {
     unsafe fn store_part(self, to: *mut f32, mask: Self::Mask);
     /// self + b
     unsafe fn add(self, b: Self) -> Self;
+    /// self - b
+    unsafe fn sub(self, b: Self) -> Self;
     /// self b
     unsafe fn mul(self, b: Self) -> Self;
     /// self where it is greater than 0, else 0: also for -0 and NaN.
@@ -113,6 +115,10 @@ impl Vector for __m512 {
         unsafe { _mm512_add_ps(self, b) }
     }
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        unsafe { _mm512_sub_ps(self, b) }
+    }
+    #[inline(always)]
     unsafe fn mul(self, b: Self) -> Self {
         unsafe { _mm512_mul_ps(self, b) }
     }
@@ -134,7 +140,7 @@ impl Vector for __m512 {
             let row = _mm512_maskz_srai_epi32::<26>(number, q);
             let f = _mm512_cvtepi32_ps(_mm512_and_epi32(q, _mm512_set1_epi32(FRACTION)));
             // The low 5 bits of the row select within 32 rows, the sign between the two halves.
-            let negative = _mm512_cmplt_epi32_mask(row, _mm512_setzero_si512());
+            let negative = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_set1_ps(-1.0));
             let mut c = [f; 4];
             for (c, column) in c.iter_mut().zip(&COEFFICIENTS) {
                 let at = column.as_ptr();
@@ -192,6 +198,10 @@ impl Vector for __m256 {
     #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         unsafe { _mm256_add_ps(self, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        unsafe { _mm256_sub_ps(self, b) }
     }
     #[inline(always)]
     unsafe fn mul(self, b: Self) -> Self {
