@@ -1,13 +1,13 @@
 //! Whole steps of the cells with the gates in registers: 16 to 64 units (AVX-512) at a time from the
 //! products to h. The equations and the orders are those of the cells' modules.
 //!
-//! A loop over the inputs is a chain of additions that leaves the processor idle, and so is tanh.
-//! Gate after gate, each started before the one before it is used, lets it work on both at once.
+//! A sum over the inputs is a chain of additions: all gates of the units are summed at once, so that
+//! the processor always has another one to add to.
 #![allow(unsafe_code)]
 
+use super::Columns;
 use super::inference::{Rows, accumulate, activate, load, start, store};
 use super::vector::Vector;
-use super::Columns;
 use crate::activation::Activation::{Sigmoid, Tanh};
 use crate::cell::{copy, take};
 use crate::elman::ElmanRef;
@@ -129,35 +129,42 @@ unsafe fn gru_units<V: Vector, const N: usize>(
     let GruRef { hidden, w_xg, w_hg, b_g, w_xn, w_hn, b_n, b_hn, .. } = cell;
     let state = Columns::Values(h);
     unsafe {
+        let of = 2 * hidden;
+        let mut g = [start::<V, N>(b_g, unit, part), start(b_g, hidden + unit, part)];
+        let [r_x, z_x] = [unit, hidden + unit].map(|from| Rows { w: w_xg, of, from });
+        let [r_h, z_h] = [unit, hidden + unit].map(|from| Rows { w: w_hg, of, from });
         let mut n = [start::<V, N>(b_n, unit, part)];
         accumulate(&mut n, [Rows { w: w_xn, of: hidden, from: unit }], x, part);
-        let n_rows = Rows { w: w_hn, of: hidden, from: unit };
+        accumulate(&mut g, [r_x, z_x], x, part);
+        let n_h = Rows { w: w_hn, of: hidden, from: unit };
+        let mut z;
         match cell.reset {
             Reset::After => {
-                let mut r = [start::<V, N>(b_g, unit, part)];
-                accumulate(&mut r, [Rows { w: w_xg, of: 2 * hidden, from: unit }], x, part);
-                let mut r_q = [r[0], start(b_hn, unit, part)];
-                let r_rows = Rows { w: w_hg, of: 2 * hidden, from: unit };
-                accumulate(&mut r_q, [r_rows, n_rows], state, part);
-                let [r, q] = r_q;
+                let mut r_z_q = [g[0], g[1], start(b_hn, unit, part)];
+                accumulate(&mut r_z_q, [r_h, z_h, n_h], state, part);
+                let [r, _, q] = r_z_q;
                 for ((n, r), q) in n[0].iter_mut().zip(r).zip(q) {
                     *n = n.add(activate(Sigmoid, r).mul(q));
                 }
+                z = r_z_q[1];
             }
-            Reset::Before => accumulate(&mut n, [n_rows], Columns::Values(q), part),
+            Reset::Before => {
+                let mut only = [g[1]];
+                accumulate(&mut only, [z_h], state, part);
+                accumulate(&mut n, [n_h], Columns::Values(q), part);
+                [z] = only;
+            }
+        }
+        for z in &mut z {
+            *z = activate(Sigmoid, *z);
         }
         let [mut n] = n;
         for n in &mut n {
             *n = activate(Tanh, *n);
         }
-        let z_from = hidden + unit;
-        let mut z = [start::<V, N>(b_g, z_from, part)];
-        accumulate(&mut z, [Rows { w: w_xg, of: 2 * hidden, from: z_from }], x, part);
-        accumulate(&mut z, [Rows { w: w_hg, of: 2 * hidden, from: z_from }], state, part);
-        let [z] = z;
         let mut h: [V; N] = load(h.as_ptr().add(unit), part);
         for ((h, z), n) in h.iter_mut().zip(z).zip(n) {
-            *h = n.add(activate(Sigmoid, z).mul(h.sub(n)));
+            *h = n.add(z.mul(h.sub(n)));
         }
         store(h, next.as_mut_ptr().add(unit), part);
     }
@@ -193,11 +200,14 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
     let state = Columns::Values(h);
     unsafe {
         let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gate * hidden + unit);
-        let mut i_f_g = [start::<V, N>(b, i, part), start(b, f, part), start(b, g, part)];
+        let mut gates = [i, f, g, o].map(|_| [V::splat(0.0); N]);
+        for (gate, from) in gates.iter_mut().zip([i, f, g, o]) {
+            *gate = start(b, from, part);
+        }
         let of = 4 * hidden;
-        accumulate(&mut i_f_g, [i, f, g].map(|from| Rows { w: w_x, of, from }), x, part);
-        accumulate(&mut i_f_g, [i, f, g].map(|from| Rows { w: w_h, of, from }), state, part);
-        let [i, f, g] = i_f_g;
+        accumulate(&mut gates, [i, f, g, o].map(|from| Rows { w: w_x, of, from }), x, part);
+        accumulate(&mut gates, [i, f, g, o].map(|from| Rows { w: w_h, of, from }), state, part);
+        let [i, f, g, o] = gates;
         let at = c.as_mut_ptr().add(unit);
         let mut c: [V; N] = load(at, part);
         for (((c, i), g), f) in c.iter_mut().zip(i).zip(g).zip(f) {
@@ -208,10 +218,6 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
         for c in &mut c {
             *c = activate(Tanh, *c);
         }
-        let mut gate = [start::<V, N>(b, o, part)];
-        accumulate(&mut gate, [Rows { w: w_x, of, from: o }], x, part);
-        accumulate(&mut gate, [Rows { w: w_h, of, from: o }], state, part);
-        let [o] = gate;
         let mut h = c;
         for (h, o) in h.iter_mut().zip(o) {
             *h = h.mul(activate(Sigmoid, o));
@@ -219,4 +225,3 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
         store(h, next.as_mut_ptr().add(unit), part);
     }
 }
-
