@@ -90,6 +90,7 @@ impl ResetKind for ResetBefore {
 
 /// A GRU of fixed size. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Gru<T: Scalar, const I: usize, const H: usize, R: ResetKind = ResetAfter> {
     /// W_xr over W_xz, 2H x I.
     pub w_xg: Stacked<T, 2, H, I>,
@@ -255,6 +256,14 @@ impl<T: Scalar> GruRef<'_, T> {
         let work = |_, z, h: &mut T, n: &mut T| *h = *n + z * (*h - *n);
         A::wide(EachColumn { hidden, g, a: h, b: n, work });
     }
+
+    /// Memory: h, then (r, z), n, q.
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, false, h, Sections::of(memory, units));
+    }
 }
 
 /// Runs over the units of every column: r, z of `g` (2H x B) with the same unit of `a` and `b`
@@ -298,12 +307,9 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, then (r, z), n, q.
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        self.next::<A>(x, false, h, Sections::of(memory, units));
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::gru(self, x, memory);
     }
 
     #[inline(always)]

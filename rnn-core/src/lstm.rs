@@ -23,6 +23,7 @@ use crate::stacked::Stacked;
 
 /// An LSTM cell of fixed size, its gates stacked as i, f, g, o. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Lstm<T, const I: usize, const H: usize> {
     /// W_x, 4H x I.
     pub w_x: Stacked<T, 4, H, I>,
@@ -132,6 +133,15 @@ impl<T: Scalar> LstmRef<'_, T> {
         let work = |[_, _, _, o]: [T; 4], _: &mut T, h: &mut T| *h *= o;
         A::wide(EachColumn { hidden, gates, a: c, b: h, work });
     }
+
+    /// Memory: h, c, then (i, f, g, o).
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        let c = take(&mut memory, units);
+        self.next::<A>(x, false, h, c, memory);
+    }
 }
 
 /// Runs over the units of every column: i, f, g, o of `gates` (4H x B) with the same unit of `a` and
@@ -176,13 +186,9 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, c, then (i, f, g, o).
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        let c = take(&mut memory, units);
-        self.next::<A>(x, false, h, c, memory);
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::lstm(self, x, memory);
     }
 
     #[inline(always)]
