@@ -9,7 +9,7 @@ use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 
 /// Numbers of D and X in a piece.
-const PIECE: usize = 6144;
+const PIECE: usize = 9216;
 
 /// A piece of D: `count` columns of `rows` rows.
 #[derive(Clone, Copy)]
