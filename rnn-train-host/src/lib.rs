@@ -13,4 +13,5 @@ pub mod metrics;
 pub mod model;
 pub mod report;
 pub mod requirements;
+pub mod text;
 pub mod train;

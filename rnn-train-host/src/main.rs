@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, inspect, stream, train};
+use command::{Output, eval, export, forecast, inspect, stream, text, train};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ enum Command {
     Inspect(inspect::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
+    #[command(subcommand)]
+    Text(text::Command),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
+        Command::Text(command) => text::run(&command),
     };
     let output = result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

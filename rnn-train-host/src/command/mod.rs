@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod forecast;
 pub(crate) mod inspect;
 pub(crate) mod stream;
+pub(crate) mod text;
 pub(crate) mod train;
 
 use std::path::Path;

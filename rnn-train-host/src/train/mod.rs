@@ -7,10 +7,12 @@
 mod batch;
 pub mod checkpoint;
 pub mod data;
+pub mod gradient;
 pub mod merge;
 pub mod parallel;
 pub mod stop;
 pub mod trainee;
+pub mod weights;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
