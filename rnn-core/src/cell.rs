@@ -352,8 +352,9 @@ pub(crate) fn neighbours<T>(blocks: &mut [T], t: usize, length: usize) -> (&mut 
     (before.get_mut(previous..).unwrap_or_default(), rest.get_mut(..length).unwrap_or_default())
 }
 
-/// Whether step t < T is the first of its block of `truncation` steps, counted from the end.
+/// Whether step t < T is the first of its block of `truncation` steps, counted from the end; the
+/// first of all always is.
 #[inline(always)]
 pub(crate) fn starts_block(t: usize, steps: usize, truncation: usize) -> bool {
-    truncation == 0 || (steps - t) % truncation == 0
+    t == 0 || truncation == 0 || (steps - t) % truncation == 0
 }

@@ -105,11 +105,11 @@ impl<T: Scalar, const I: usize, const H: usize> Parameters<T> for Elman<T, I, H>
 }
 
 impl<T: Scalar> ElmanRef<'_, T> {
-    /// h_t = sigma(W_xh x_t + W_hh h_{t-1} + b).
+    /// h_t = sigma(W_xh x_t + W_hh h_{t-1} + b), the second product left out `at_rest`.
     #[inline(always)]
-    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, h_prev: &[T], h: &mut [T]) {
+    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, at_rest: bool, h_prev: &[T], h: &mut [T]) {
         let input = Product { w: self.w_xh, x, inputs: self.inputs };
-        let state = Product::new(self.w_hh, h_prev, self.hidden);
+        let state = Product::of_state(self.w_hh, h_prev, self.hidden, at_rest);
         A::affine(h, self.hidden, self.b, input, state);
         A::activate(self.activation, h);
     }
@@ -136,7 +136,7 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
     fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
         let units = memory.len() / Self::MEMORY;
         let h = take(&mut memory, units);
-        self.next::<A>(x, h, memory);
+        self.next::<A>(x, false, h, memory);
         copy(memory, h);
     }
 
@@ -145,11 +145,12 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
         let Sequence { batch, mut x, start } = sequence;
         let units = self.hidden * batch;
         let mut h_prev = start.get(..units).unwrap_or_default();
+        let mut at_rest = A::is_zero(h_prev);
         for h_t in h.chunks_exact_mut(units.max(1)) {
             let x_t;
             (x_t, x) = x.split(self.inputs, batch);
-            self.next::<A>(x_t, h_prev, h_t);
-            h_prev = h_t;
+            self.next::<A>(x_t, at_rest, h_prev, h_t);
+            (h_prev, at_rest) = (h_t, false);
         }
     }
 
@@ -180,7 +181,9 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
         A::outer(gradient.w_xh, d, hidden, x, inputs);
         // h_{t-1} of the first step is h_0; of the others it stands in h.
         let (d_first, d_rest) = d.split_at_checked(units).unwrap_or_default();
-        A::outer(gradient.w_hh, d_first, hidden, Columns::Values(start), hidden);
+        if !A::is_zero(start) {
+            A::outer(gradient.w_hh, d_first, hidden, Columns::Values(start), hidden);
+        }
         A::outer(gradient.w_hh, d_rest, hidden, Columns::Values(h), hidden);
         if !gradient.b.is_empty() {
             add_columns(gradient.b, d);

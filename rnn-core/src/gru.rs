@@ -222,24 +222,31 @@ impl<'a, T> Sections<'a, T> {
 }
 
 impl<T: Scalar> GruRef<'_, T> {
-    /// `h` comes in as h_{t-1} and goes out as h_t.
+    /// `h` comes in as h_{t-1} and goes out as h_t; `at_rest`: products with h_{t-1} = 0 are left out.
     #[inline(always)]
-    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, h: &mut [T], sections: Sections<'_, T>) {
+    fn next<A: Arithmetic<T>>(
+        self,
+        x: Columns<'_, T>,
+        at_rest: bool,
+        h: &mut [T],
+        sections: Sections<'_, T>,
+    ) {
         let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, .. } = self;
         let Sections { g, n, q } = sections;
-        let state = Product::new(w_hg, h, hidden);
+        let state = Product::of_state(w_hg, h, hidden, at_rest);
         A::affine(g, 2 * hidden, self.b_g, Product { w: w_xg, x, inputs }, state);
         A::activate(Activation::Sigmoid, g);
         let input = Product { w: w_xn, x, inputs };
         match self.reset {
             Reset::After => {
-                A::affine(q, hidden, self.b_hn, Product::new(w_hn, h, hidden), Product::NONE);
+                let state = Product::of_state(w_hn, h, hidden, at_rest);
+                A::affine(q, hidden, self.b_hn, state, Product::NONE);
                 A::affine(n, hidden, self.b_n, input, Product::NONE);
                 A::wide(|| each_column(hidden, g, n, q, |r, _, n, q| *n += r * *q));
             }
             Reset::Before => {
                 A::wide(|| each_column(hidden, g, h, q, |r, _, h, q| *q = r * *h));
-                A::affine(n, hidden, self.b_n, input, Product::new(w_hn, q, hidden));
+                A::affine(n, hidden, self.b_n, input, Product::of_state(w_hn, q, hidden, at_rest));
             }
         }
         A::activate(Activation::Tanh, n);
@@ -287,7 +294,7 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
     fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
         let units = memory.len() / Self::MEMORY;
         let h = take(&mut memory, units);
-        self.next::<A>(x, h, Sections::of(memory, units));
+        self.next::<A>(x, false, h, Sections::of(memory, units));
     }
 
     #[inline(always)]
@@ -304,7 +311,8 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             copy(if t == 0 { start } else { h_prev }, h_t);
             let g = block_mut(g, t, 2 * units);
             let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
-            self.next::<A>(x_t, h_t, Sections { g, n, q });
+            let at_rest = t == 0 && A::is_zero(start);
+            self.next::<A>(x_t, at_rest, h_t, Sections { g, n, q });
         }
     }
 
@@ -402,12 +410,17 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
         A::outer(gradient.w_xn, n, hidden, x, inputs);
         // h_{t-1} of the first step is h_0; of the others it stands in h.
         let (g_first, g_rest) = g.split_at_checked(2 * units).unwrap_or_default();
-        A::outer(gradient.w_hg, g_first, 2 * hidden, Columns::Values(start), hidden);
+        let from_rest = A::is_zero(start);
+        if !from_rest {
+            A::outer(gradient.w_hg, g_first, 2 * hidden, Columns::Values(start), hidden);
+        }
         A::outer(gradient.w_hg, g_rest, 2 * hidden, Columns::Values(h), hidden);
         match reset {
             Reset::After => {
                 let (q_first, q_rest) = q.split_at_checked(units).unwrap_or_default();
-                A::outer(gradient.w_hn, q_first, hidden, Columns::Values(start), hidden);
+                if !from_rest {
+                    A::outer(gradient.w_hn, q_first, hidden, Columns::Values(start), hidden);
+                }
                 A::outer(gradient.w_hn, q_rest, hidden, Columns::Values(h), hidden);
                 add_columns(gradient.b_hn, q);
             }

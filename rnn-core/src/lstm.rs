@@ -99,11 +99,20 @@ pub struct LstmMut<'a, T> {
 
 impl<T: Scalar> LstmRef<'_, T> {
     /// `h` and `c` come in as those of t - 1 and go out as those of t; `gates` is 4H x B.
+    /// `at_rest`: the product with h_{t-1} = 0 is left out.
     #[inline(always)]
-    fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, h: &mut [T], c: &mut [T], gates: &mut [T]) {
+    fn next<A: Arithmetic<T>>(
+        self,
+        x: Columns<'_, T>,
+        at_rest: bool,
+        h: &mut [T],
+        c: &mut [T],
+        gates: &mut [T],
+    ) {
         let LstmRef { inputs, hidden, .. } = self;
         let input = Product { w: self.w_x, x, inputs };
-        A::affine(gates, 4 * hidden, self.b, input, Product::new(self.w_h, h, hidden));
+        let state = Product::of_state(self.w_h, h, hidden, at_rest);
+        A::affine(gates, 4 * hidden, self.b, input, state);
         for gates in gates.chunks_exact_mut((4 * hidden).max(1)) {
             let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
             let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
@@ -166,7 +175,7 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
         let units = memory.len() / Self::MEMORY;
         let h = take(&mut memory, units);
         let c = take(&mut memory, units);
-        self.next::<A>(x, h, c, memory);
+        self.next::<A>(x, false, h, c, memory);
     }
 
     #[inline(always)]
@@ -182,7 +191,8 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
             let (c_prev, c_t) = neighbours(c, t, units);
             copy(if t == 0 { start } else { h_prev }, h_t);
             copy(if t == 0 { block(start, 1, units) } else { c_prev }, c_t);
-            self.next::<A>(x_t, h_t, c_t, block_mut(cache, t, 4 * units));
+            let at_rest = t == 0 && A::is_zero(start.get(..units).unwrap_or_default());
+            self.next::<A>(x_t, at_rest, h_t, c_t, block_mut(cache, t, 4 * units));
         }
     }
 
@@ -259,8 +269,10 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
         A::outer(gradient.w_x, gates, 4 * hidden, x, inputs);
         // h_{t-1} of the first step is h_0; of the others it stands in h.
         let (first, rest) = gates.split_at_checked(4 * units).unwrap_or_default();
-        let h_0 = Columns::Values(start.get(..units).unwrap_or_default());
-        A::outer(gradient.w_h, first, 4 * hidden, h_0, hidden);
+        let h_0 = start.get(..units).unwrap_or_default();
+        if !A::is_zero(h_0) {
+            A::outer(gradient.w_h, first, 4 * hidden, Columns::Values(h_0), hidden);
+        }
         A::outer(gradient.w_h, rest, 4 * hidden, Columns::Values(h), hidden);
         add_columns(gradient.b, gates);
         if !dx.is_empty() {

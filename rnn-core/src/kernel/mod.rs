@@ -76,6 +76,12 @@ impl<'a, T> Product<'a, T> {
     pub const fn new(w: &'a [T], x: &'a [T], inputs: usize) -> Self {
         Product { w, x: Columns::Values(x), inputs }
     }
+
+    /// The product with a state, left out where the state is at rest.
+    #[inline(always)]
+    pub const fn of_state(w: &'a [T], h: &'a [T], hidden: usize, at_rest: bool) -> Self {
+        if at_rest { Self::NONE } else { Self::new(w, h, hidden) }
+    }
 }
 
 /// A way to multiply, add and squash. The cells are written once, over this.
@@ -105,6 +111,10 @@ pub trait Arithmetic<T: Scalar> {
 
     /// W += D X^T: D is rows x n, X is cols x n, W is rows x cols.
     fn outer(w: &mut [T], d: &[T], rows: usize, x: Columns<'_, T>, cols: usize);
+
+    /// Whether `x` is all zeros and products with it may be left out; always `false` where every step
+    /// is to take the same time.
+    fn is_zero(x: &[T]) -> bool;
 
     /// z = sigma(z).
     fn activate(activation: Activation, z: &mut [T]);

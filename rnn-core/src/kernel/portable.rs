@@ -57,6 +57,11 @@ impl<T: Scalar> Arithmetic<T> for Inference {
         0
     }
 
+    #[inline(always)]
+    fn is_zero(_: &[T]) -> bool {
+        false
+    }
+
     #[inline(never)]
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]) {
         for (column, d) in out.chunks_exact_mut(cols.max(1)).zip(d.chunks_exact(rows.max(1))) {

@@ -63,6 +63,10 @@ macro_rules! dispatch {
                 rows * cols
             }
 
+            fn is_zero(x: &[T]) -> bool {
+                x.iter().all(|&x| x == T::ZERO)
+            }
+
             #[inline(always)]
             fn tanh(x: T) -> T {
                 x.tanh_training()

@@ -4,7 +4,6 @@
 //! [`train`] tries the modes from several initial weights, and after a while goes on only with those
 //! that do best: successive halving (K. Jamieson, A. Talwalkar, AISTATS 2016) of the plainest kind.
 
-mod batch;
 pub mod checkpoint;
 pub mod data;
 pub mod gradient;
@@ -159,7 +158,7 @@ pub fn train(
         trainees.push((index, trainee));
     }
 
-    let per_epoch = split.train.len().div_ceil(batch::BATCH * window).max(1);
+    let per_epoch = split.train.len().div_ceil(trainee::BATCH * window).max(1);
     let updates = options.epochs.map_or(UPDATES, |epochs| epochs * per_epoch);
     let share = |share: f64| (updates as f64 * share).ceil() as usize;
     let stages: Vec<(Stage, usize)> = HALVINGS

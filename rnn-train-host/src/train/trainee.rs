@@ -8,11 +8,13 @@ use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
 use serde::{Deserialize, Serialize};
 
-use super::batch::Batch;
-use super::data::Data;
+use super::data::{Data, Samples};
+use super::gradient::{Engine, Plan};
 use super::stop::Stop;
 use crate::model::{Model, SELF_TESTS};
 
+/// Stretches per update.
+pub(super) const BATCH: usize = 32;
 /// The gradient is clipped to this norm.
 const CLIP: f32 = 1.0;
 /// The weights that are judged and kept are a running average over about 1 / (1 - this) updates:
@@ -56,6 +58,15 @@ impl Setting {
         let layers = (1..self.layers)
             .fold(one, |layers, _| layers.with(self.kind, self.hidden).unwrap_or(layers));
         Shape { inputs: channels, layers, outputs: channels }
+    }
+
+    /// What the gradient engine computes for it.
+    fn plan(&self, channels: usize) -> Plan {
+        let steps = self.window;
+        // A stretch starts from h = 0; an eighth of it only warms the state up.
+        let scored = if self.windowed { 1 } else { steps - steps / 8 };
+        let dropout = self.dropout;
+        Plan { scored, dropout, ..Plan::new(self.shape(channels), BATCH, steps) }
     }
 }
 
@@ -188,7 +199,7 @@ impl<'a> Trainee<'a> {
         }
         let samples = self.data.samples(self.setting.mode);
         let end = self.data.split.train.end;
-        let mut batch = Batch::new(&self.setting, self.data.channels.len());
+        let mut engine = Engine::new(self.setting.plan(self.data.channels.len()), 1);
         let mut random = SplitMix64::new(self.state.random);
         let mut adam = Adam::new(Vec::<f32>::new());
         [adam.first, adam.second] = std::mem::take(&mut self.state.moments);
@@ -196,9 +207,10 @@ impl<'a> Trainee<'a> {
         while self.state.update < last && !self.state.ended {
             let state = &mut self.state;
             state.update += 1;
-            batch.draw(samples, end, &mut random);
-            state.loss_sum += f64::from(batch.gradient(&state.parameters));
-            clip_norm(&mut batch.gradient, CLIP);
+            draw(&mut engine, samples, end, &mut random);
+            let masks = if self.setting.dropout > 0.0 { random.next_u64() } else { 0 };
+            state.loss_sum += engine.run(&state.parameters, masks).mean();
+            clip_norm(engine.gradient_mut(), CLIP);
             let rate = match state.annealing_since {
                 None => self.setting.rate,
                 Some(since) => {
@@ -211,7 +223,7 @@ impl<'a> Trainee<'a> {
                 let kept = 1.0 - rate * self.setting.decay;
                 state.parameters.iter_mut().for_each(|p| *p *= kept);
             }
-            adam.update(&mut state.parameters, &batch.gradient, rate);
+            adam.update(&mut state.parameters, engine.gradient_mut(), rate);
             // Young averages forget faster, or the initial weights would stay in them for long.
             let kept = AVERAGE.min(state.update as f32 / (state.update as f32 + 10.0));
             for (average, &parameter) in state.average.iter_mut().zip(&state.parameters) {
@@ -252,5 +264,17 @@ impl<'a> Trainee<'a> {
         let best = self.best().map_or(update, |look| look.update);
         let waited = (update - best) / LOOK;
         self.state.ended = !loss.is_finite() || annealing && waited >= PATIENCE;
+    }
+}
+
+/// Draws stretches whose labels lie before row `end`.
+fn draw(engine: &mut Engine, samples: &Samples, end: usize, random: &mut SplitMix64) {
+    let Plan { shape, steps, scored, .. } = *engine.plan();
+    let (inputs, outputs) = (shape.inputs, shape.outputs);
+    for column in 0..engine.columns() {
+        let start = random.below(end - steps);
+        engine.set_values(column, &samples.inputs[start * inputs..][..steps * inputs]);
+        let first = start + steps - scored;
+        engine.set_targets(column, &samples.targets[first * outputs..][..scored * outputs]);
     }
 }

@@ -1,0 +1,161 @@
+//! The gradient engine: the derivative of the loss it returns, the same bits for any number of
+//! threads, columns that don't see each other, states that are carried.
+
+use rnn_core::activation::Activation;
+use rnn_core::gru::Reset;
+use rnn_core::layers::{Kind, Layers};
+use rnn_core::network::Shape;
+use rnn_core::random::SplitMix64;
+use rnn_train_host::train::gradient::{Engine, Inputs, Loss, NOT_SCORED, Plan, Targets};
+
+const BATCH: usize = 37;
+const STEPS: usize = 9;
+
+/// Every cell, a stack with dropout, symbols in and out, labels at the end alone.
+fn plans() -> Vec<Plan> {
+    let elman = Layers::one(Kind::Elman(Activation::Tanh), 19);
+    let gru = Layers::one(Kind::Gru(Reset::After), 17);
+    let stack = gru.with(Kind::Lstm, 5).unwrap();
+    let plan = |layers, outputs| {
+        let shape = Shape { inputs: 3, layers, outputs };
+        Plan::new(shape, BATCH, STEPS)
+    };
+    let text = Plan { inputs: Inputs::Symbols, targets: Targets::Symbols, ..plan(elman, 11) };
+    vec![
+        plan(elman, 2),
+        Plan { scored: 1, ..plan(gru, 1) },
+        Plan { scored: 4, ..plan(Layers::one(Kind::Gru(Reset::Before), 16), 3) },
+        Plan { dropout: 0.3, ..plan(stack, 3) },
+        Plan { carries: true, ..text },
+        Plan { truncation: 4, scored: 1, targets: Targets::Symbols, ..plan(stack, 9) },
+    ]
+}
+
+fn parameters(plan: &Plan) -> Vec<f32> {
+    let mut parameters = vec![0.0; plan.shape.parameters()];
+    SplitMix64::new(1).fill_uniform(0.4, &mut parameters);
+    parameters
+}
+
+/// Fills the columns in use; some labels are missing.
+fn fill(engine: &mut Engine, seed: u64) {
+    let Plan { shape, steps, scored, inputs, targets, .. } = *engine.plan();
+    let mut random = SplitMix64::new(seed);
+    let mut values = |count: usize| {
+        let mut values = vec![0.0f32; count];
+        random.fill_uniform(1.0, &mut values);
+        values
+    };
+    for column in 0..engine.columns() {
+        let x = values(steps * shape.inputs);
+        match inputs {
+            Inputs::Values => engine.set_values(column, &x),
+            Inputs::Symbols => {
+                let symbols: Vec<u16> = x[..steps].iter().map(|x| (x.abs() * 3.0) as u16).collect();
+                engine.set_symbols(column, &symbols);
+            }
+        }
+        let mut y = values(scored * shape.outputs);
+        match targets {
+            Targets::Values => {
+                y.iter_mut().for_each(|y| *y = if *y > 0.8 { f32::NAN } else { *y });
+                engine.set_targets(column, &y);
+            }
+            Targets::Symbols => {
+                let label = |y: &f32| if *y > 0.8 { NOT_SCORED } else { (y.abs() * 9.0) as u16 };
+                let labels: Vec<u16> = y[..scored].iter().map(label).collect();
+                engine.set_labels(column, &labels);
+            }
+        }
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    for plan in plans() {
+        let parameters = parameters(&plan);
+        let run = |threads| {
+            let mut engine = Engine::new(plan, threads);
+            let mut results = Vec::new();
+            for (seed, columns) in [(1, BATCH), (2, BATCH), (3, 20), (4, 1)] {
+                engine.set_columns(columns);
+                fill(&mut engine, seed);
+                let loss = engine.run(&parameters, seed);
+                assert!(loss.sum > 0.0 && loss.labels > 0, "{loss:?}");
+                results.push((loss, bits(engine.gradient()), bits(&engine.state())));
+            }
+            results
+        };
+        let one = run(1);
+        assert!(one[0] != one[1]);
+        assert!(one == run(2) && one == run(3), "{plan:?}");
+    }
+}
+
+/// Along the gradient the mean loss rises by the square of its norm. 1e-2: the step is small enough
+/// for the second derivative and large enough for f32's rounding.
+#[test]
+fn the_gradient_is_the_slope_of_the_loss() {
+    for plan in plans() {
+        let plan = Plan { carries: false, truncation: STEPS, ..plan };
+        let parameters = parameters(&plan);
+        let mut engine = Engine::new(plan, 1);
+        fill(&mut engine, 5);
+        let loss = engine.run(&parameters, 6);
+        let gradient = engine.gradient().to_vec();
+        let square: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+        let step = (1e-3 * loss.mean() / square) as f32;
+        let mut at = |sign: f32| {
+            let moved: Vec<f32> =
+                parameters.iter().zip(&gradient).map(|(p, g)| p + sign * step * g).collect();
+            engine.run(&moved, 6).mean()
+        };
+        let rise = (at(1.0) - at(-1.0)) / (2.0 * f64::from(step));
+        assert!((rise / square - 1.0).abs() < 1e-2, "{rise} {square} {plan:?}");
+    }
+}
+
+/// The first columns alone: the same loss as in the larger batch with the others unscored.
+#[test]
+fn columns_do_not_see_each_other() {
+    let plan = plans()[0];
+    let parameters = parameters(&plan);
+    let mut few = Engine::new(plan, 1);
+    few.set_columns(20);
+    fill(&mut few, 7);
+    let mut all = Engine::new(plan, 1);
+    fill(&mut all, 7);
+    (20..BATCH).for_each(|column| all.set_targets(column, &[f32::NAN; 2 * STEPS]));
+    let [few_loss, all_loss] = [&mut few, &mut all].map(|engine| engine.run(&parameters, 0));
+    assert_eq!(few_loss.labels, all_loss.labels);
+    assert!((few_loss.mean() - all_loss.mean()).abs() < 1e-6 * few_loss.mean());
+}
+
+#[test]
+fn a_carried_state_goes_on_where_it_was() {
+    let stack = Layers::one(Kind::Lstm, 6).with(Kind::Elman(Activation::Tanh), 4).unwrap();
+    let shape = Shape { inputs: 3, layers: stack, outputs: 3 };
+    let plan = Plan { carries: true, ..Plan::new(shape, 20, 4) };
+    let parameters = parameters(&plan);
+    let run = |engine: &mut Engine, seed| -> Loss {
+        fill(engine, seed);
+        engine.run(&parameters, 0)
+    };
+    let mut engine = Engine::new(plan, 2);
+    run(&mut engine, 1);
+    let state = engine.state();
+    assert!(state.iter().all(|number| *number != 0.0));
+    let second = run(&mut engine, 2);
+    // A resumed training puts the state back.
+    let mut resumed = Engine::new(plan, 1);
+    resumed.set_state(&state);
+    assert_eq!(bits(&resumed.state()), bits(&state));
+    assert_eq!(run(&mut resumed, 2), second);
+    // From rest it is another loss.
+    resumed.rest();
+    assert_ne!(run(&mut resumed, 2), second);
+}
