@@ -156,6 +156,10 @@ pub fn train(
         report(Progress { done, total, training_bits, bits });
     });
     keep(0, &first, true);
+    if stop.is_set() {
+        // Not kept: the training goes on as if it hadn't been stopped.
+        first.look(threads);
+    }
     let best = first.best();
     let mut whole = false;
     if let Some(best) = best.filter(|_| !stop.is_set()) {

@@ -129,8 +129,7 @@ impl<'t> Trainee<'t> {
         Loss { sum, labels }.mean() * std::f64::consts::LOG2_E
     }
 
-    /// Trains up to epoch `last`; `each` hears of every update. Where it is stopped, it looks once more
-    /// at the validation part.
+    /// Trains up to epoch `last`; `each` hears of every update.
     pub(super) fn advance(
         &mut self,
         last: f64,
@@ -141,6 +140,9 @@ impl<'t> Trainee<'t> {
         let Setting { shape, rate, decay, dropout, epochs, .. } = self.setting;
         let windows = self.streams.windows;
         let last = (last * windows as f64).round() as usize;
+        if self.updates() >= last || self.state.ended {
+            return;
+        }
         let plan = Plan {
             inputs: Inputs::Symbols,
             targets: Targets::Symbols,
@@ -154,7 +156,7 @@ impl<'t> Trainee<'t> {
         }
         let mut random = SplitMix64::new(self.state.random);
         let every = windows.clamp(LOOKS.0, LOOKS.1);
-        while self.state.weights.updates < last && !self.state.ended {
+        while self.updates() < last && !self.state.ended {
             let state = &mut self.state;
             let update = state.weights.updates;
             if update.is_multiple_of(windows) {
@@ -171,21 +173,20 @@ impl<'t> Trainee<'t> {
             state.weights.update(engine.gradient_mut(), Step { rate, decay, average: AVERAGE });
             state.carried = engine.state();
             state.random = random.state();
-            let stopped = stop.is_set();
-            let due = (update + 1).is_multiple_of(every) || update + 1 == last || stopped;
+            let due = (update + 1).is_multiple_of(every) || update + 1 == last;
             if due && !self.validation.is_empty() {
                 self.look(threads);
             }
             each(self);
-            if stopped {
+            if stop.is_set() {
                 break;
             }
         }
     }
 
-    fn look(&mut self, threads: usize) {
-        let state = &mut self.state;
-        let network = NetworkRef::new(self.setting.shape, &state.weights.average)
+    /// Looks at the validation part.
+    pub(super) fn look(&mut self, threads: usize) {
+        let network = NetworkRef::new(self.setting.shape, &self.state.weights.average)
             .expect("as many as the shape says");
         let bits = look::bits(network, self.text, self.validation.clone(), threads);
         let training_bits = self.training_bits();
