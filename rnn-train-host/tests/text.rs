@@ -61,14 +61,12 @@ fn bits(model: &Model) -> Vec<u32> {
 #[test]
 fn a_network_learns_what_a_grammar_leaves_open() {
     let corpus = corpus(400, Unit::Word);
-    let trained = trained(&corpus, &Options { epochs: Some(30), ..options() });
+    let trained = trained(&corpus, &Options { epochs: Some(120), ..options() });
     assert!(trained.whole);
     let evaluation = evaluate(&trained.model, &corpus, Part::Test).unwrap();
     assert_eq!((evaluation.n, evaluation.unknown), (corpus.split.test.len(), 0.0));
-    // Of the six or seven words and a full stop of a sentence, two are open in two ways, three in
-    // three; "a mouse" and "the tree" have two words.
-    let open = 2.0 * 1.0 + 3.0 * 3.0f64.log2();
-    let entropy = open / 8.0;
+    // Each sentence of seven symbols is open in two ways twice and in three ways three times.
+    let entropy = (2.0 + 3.0 * 3.0f64.log2()) / 7.0;
     let found = evaluation.network.bits;
     assert!(found > 0.9 * entropy && found < 1.2 * entropy, "{found} {entropy}");
     assert!((evaluation.network.perplexity.log2() - found).abs() < 1e-12);
@@ -204,7 +202,7 @@ fn unknown_symbols_are_counted_and_scored_as_one() {
     let corpus = corpus(100, Unit::Word);
     let few = Options { vocabulary: Some(4), epochs: Some(20), ..options() };
     let Trained { model, cut, .. } = trained(&corpus, &few);
-    assert_eq!((model.names.len(), cut.distinct), (4, 17));
+    assert_eq!((model.names.len(), cut.distinct), (4, 16));
     let evaluation = evaluate(&model, &corpus, Part::Test).unwrap();
     let vocabulary = Vocabulary::from_names(model.names.clone(), Unit::Word);
     let text = vocabulary.encode(corpus.tokens());
@@ -224,7 +222,7 @@ fn unknown_symbols_are_counted_and_scored_as_one() {
 #[test]
 fn writing_follows_prompt_temperature_and_seed() {
     let corpus = corpus(400, Unit::Word);
-    let few = Options { vocabulary: Some(12), ..options() };
+    let few = Options { vocabulary: Some(12), epochs: Some(60), ..options() };
     let Trained { model, .. } = trained(&corpus, &few);
     let write = |prompt: &str, length, temperature, seed| {
         generate(&model, prompt, &generate::Options { length, temperature, seed }).unwrap()
@@ -245,7 +243,8 @@ fn writing_follows_prompt_temperature_and_seed() {
     let numbers = vocabulary.encode(tokens);
     assert!(numbers.len() == 400 && numbers.iter().all(|n| *n != UNKNOWN));
     // Without a prompt it starts as after a full stop.
-    assert!(write("", 30, 0.5, 1).text.starts_with("The "));
+    let first = write("", 30, 0.5, 1).text;
+    assert!(first.starts_with("The "), "{first}");
 }
 
 #[test]
