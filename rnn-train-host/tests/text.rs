@@ -135,8 +135,7 @@ fn a_stopped_training_keeps_its_best() {
 #[test]
 fn a_checkpoint_of_another_training_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let options =
-        Options { epochs: Some(1), checkpoint: Some(folder.path().into()), ..options() };
+    let options = Options { epochs: Some(1), checkpoint: Some(folder.path().into()), ..options() };
     let first = corpus(40, Unit::Character);
     let run = |corpus: &Corpus, options: &Options| {
         train(corpus, options, &Stop::default(), &mut |_| ()).map(|t| bits(&t.model))
@@ -193,7 +192,8 @@ fn a_model_file_keeps_symbols_and_scores() {
     assert_eq!(model, trained.model);
     assert_eq!((model.names.len(), model.names[0].as_str()), (7, ""));
     assert!(model.samples.iter().all(|symbol| *symbol < 7.0));
-    let (a, b) = (evaluate(&model, &corpus, Part::Test), evaluate(&trained.model, &corpus, Part::Test));
+    let (a, b) =
+        (evaluate(&model, &corpus, Part::Test), evaluate(&trained.model, &corpus, Part::Test));
     assert_eq!(a.unwrap(), b.unwrap());
 }
 

@@ -222,8 +222,17 @@ fn start(path: &Path) -> Child {
 }
 
 const LONG: [&str; 11] = [
-    "train", "song.txt", "--hidden", "16", "--epochs", "8", "--checkpoint", "state", "--out",
-    "model.rnn", "--json",
+    "train",
+    "song.txt",
+    "--hidden",
+    "16",
+    "--epochs",
+    "8",
+    "--checkpoint",
+    "state",
+    "--out",
+    "model.rnn",
+    "--json",
 ];
 
 #[test]

@@ -96,11 +96,8 @@ pub fn evaluate(model: &Model, corpus: &Corpus, part: Part) -> Result<Evaluation
 fn rivals(text: &[u16], corpus: &Corpus, range: Range<usize>, symbols: usize) -> Vec<Rival> {
     let ngrams = Ngrams::of(&text[..corpus.split.test.start], symbols);
     let bits = ngrams.bits(text, range);
-    let rival = |order| Rival {
-        order,
-        score: Score::new(bits[order]),
-        entries: ngrams.entries(order),
-    };
+    let rival =
+        |order| Rival { order, score: Score::new(bits[order]), entries: ngrams.entries(order) };
     (0..ORDERS).map(rival).collect()
 }
 

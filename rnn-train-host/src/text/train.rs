@@ -125,8 +125,9 @@ pub fn train(
     let windows = Streams::new(&text[..train_end], options.context).windows;
     setting.epochs = options.epochs.unwrap_or(UPDATES.div_ceil(windows));
     let checkpoint = options.checkpoint.as_ref();
-    let checkpoint =
-        checkpoint.map(|folder| Checkpoint::open(folder, &describe(&setting, &text[..whole_end]))).transpose()?;
+    let checkpoint = checkpoint
+        .map(|folder| Checkpoint::open(folder, &describe(&setting, &text[..whole_end])))
+        .transpose()?;
 
     let mut first = Trainee::new(&text, train_end, corpus.split.validation.clone(), setting);
     let mut second = Trainee::new(&text, whole_end, 0..0, setting);
@@ -225,10 +226,7 @@ fn describe(setting: &Setting, text: &[u16]) -> Vec<u8> {
 }
 
 fn check(options: &Options) -> Result<()> {
-    ensure!(
-        (1..=LIMIT).contains(&options.hidden),
-        "--hidden must be between 1 and {LIMIT}"
-    );
+    ensure!((1..=LIMIT).contains(&options.hidden), "--hidden must be between 1 and {LIMIT}");
     ensure!(
         (1..=MAX_LAYERS).contains(&options.layers),
         "--layers must be between 1 and {MAX_LAYERS}"

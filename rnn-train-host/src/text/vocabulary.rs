@@ -31,11 +31,7 @@ pub struct Cut {
 impl Vocabulary {
     /// The most frequent tokens, `limit` symbols with the unknown one; of equally frequent ones the
     /// one that comes first in the text. Words longer than the model file's names are unknown.
-    pub fn of<'a>(
-        tokens: impl Iterator<Item = &'a str>,
-        unit: Unit,
-        limit: usize,
-    ) -> (Self, Cut) {
+    pub fn of<'a>(tokens: impl Iterator<Item = &'a str>, unit: Unit, limit: usize) -> (Self, Cut) {
         // Token: how often, and which one it is in the order of first appearance.
         let mut counts: HashMap<&str, (usize, usize)> = HashMap::new();
         for token in tokens {
