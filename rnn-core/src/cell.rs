@@ -46,7 +46,7 @@ pub trait Recurrence<T: Scalar>: Copy {
     /// Blocks of memory of a cell that makes one step after the other: its state, then scratch.
     const MEMORY: usize;
     /// Blocks per step that [`forward`](Self::forward) leaves for [`backward`](Self::backward): the
-    /// section of h_1 ... h_T first.
+    /// sections of the state first, h_1 ... h_T the very first.
     const CACHE: usize;
 
     /// I
@@ -60,7 +60,8 @@ pub trait Recurrence<T: Scalar>: Copy {
     /// T steps: fills `cache`, CACHE sections of T x (H x B).
     fn forward<A: Arithmetic<T>>(self, sequence: Sequence<'_, T>, cache: &mut [T]);
 
-    /// The state after the last of `steps` steps, copied from what `forward` left in `cache`.
+    /// The state after the last of `steps` steps, copied from what `forward` left in `cache` (and
+    /// `backward` leaves there).
     fn last_state(units: usize, steps: usize, cache: &[T], state: &mut [T]) {
         for (section, block) in state.chunks_exact_mut(units.max(1)).enumerate() {
             let last = (section * steps + steps.saturating_sub(1)) * units;
@@ -69,7 +70,7 @@ pub trait Recurrence<T: Scalar>: Copy {
     }
 
     /// Back-propagation through time over what `forward` computed; the gradient of the parameters is
-    /// added to `gradient`. What is in `cache` beyond the section of h is used up.
+    /// added to `gradient`. What is in `cache` beyond the [`STATE`](Self::STATE) is used up.
     fn backward<A: Arithmetic<T>>(
         self,
         sequence: Sequence<'_, T>,
@@ -117,7 +118,7 @@ pub trait Cell<T: Scalar, const I: usize, const H: usize>: Parameters<T> + Clone
     );
     /// h_1 ... h_T.
     fn states<const STEPS: usize>(trace: &Self::Trace<STEPS>) -> &[[T; H]; STEPS];
-    /// Copies the state after the last step into `memory`.
+    /// Copies the state after the last step into `memory`; a backward pass leaves it where it is.
     fn last_state<const STEPS: usize>(trace: &Self::Trace<STEPS>, memory: &mut Self::Memory);
     /// The way back; see [`Recurrence::backward`]. `d` is dL/dh_t, `dx` may be empty.
     #[allow(clippy::too_many_arguments)] // One name for each tensor of the equations.
@@ -185,8 +186,7 @@ macro_rules! fixed_size_cell {
                 memory: &mut Self::Memory,
             ) {
                 let cache = trace.as_flattened().as_flattened();
-                let state = &mut memory.as_flattened_mut();
-                let state = state.get_mut(..$view::<T>::STATE * H).unwrap_or_default();
+                let state = take(&mut memory.as_flattened_mut(), $view::<T>::STATE * H);
                 $view::<T>::last_state(H, STEPS, cache, state);
             }
             #[inline]
@@ -356,5 +356,5 @@ pub(crate) fn neighbours<T>(blocks: &mut [T], t: usize, length: usize) -> (&mut 
 /// first of all always is.
 #[inline(always)]
 pub(crate) fn starts_block(t: usize, steps: usize, truncation: usize) -> bool {
-    t == 0 || truncation == 0 || (steps - t) % truncation == 0
+    t == 0 || truncation == 0 || (steps - t).is_multiple_of(truncation)
 }

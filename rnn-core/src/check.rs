@@ -3,9 +3,11 @@
 
 use crate::activation::{approx, softmax};
 use crate::bptt::{Bptt, Labels};
-use crate::cell::Cell;
+use crate::cell::{Cell, Stack};
 use crate::elman::Elman;
-use crate::network::{ElmanNetwork, Head};
+use crate::gru::{Gru, ResetAfter, ResetBefore};
+use crate::lstm::Lstm;
+use crate::network::{ElmanNetwork, Head, Network};
 use crate::optimizer::{Adam, clip_norm};
 use crate::parameters::Parameters;
 use crate::random::SplitMix64;
@@ -22,10 +24,16 @@ pub struct Check {
 }
 
 /// All checks.
-pub const CHECKS: [Check; 4] = [
+pub const CHECKS: [Check; 6] = [
     Check { name: "activations", run: activations, expected: 0x4C2F_CD3D },
     Check { name: "steps of 1-32-1 and 3-37-3", run: steps, expected: 0xBFEA_6DF8 },
     Check { name: "gradients of 2-16-2, 20 steps", run: gradients, expected: 0xC917_E5E2 },
+    Check { name: "steps of GRU, LSTM and a stack", run: gated_steps, expected: 0x9DC5_6801 },
+    Check {
+        name: "gradients of GRU, LSTM and a stack",
+        run: gated_gradients,
+        expected: 0x0B70_620F,
+    },
     Check { name: "ten updates by Adam", run: updates, expected: 0x01CB_32F5 },
 ];
 
@@ -68,36 +76,62 @@ fn activations() -> u32 {
     digest.finish()
 }
 
+type Stacked<const I: usize, const H: usize> =
+    Stack<Lstm<f32, I, 12>, Gru<f32, 12, H, ResetBefore>, 12>;
+
 fn steps() -> u32 {
     let mut digest = Digest::new();
-    run::<1, 32>(&mut digest);
-    run::<3, 37>(&mut digest);
+    add_steps::<Elman<f32, 1, 32>, 1, 32>(&mut digest);
+    add_steps::<Elman<f32, 3, 37>, 3, 37>(&mut digest);
     digest.finish()
 }
 
-fn run<const I: usize, const H: usize>(digest: &mut Digest) {
-    let network = ElmanNetwork::<f32, I, H, I>::random(2);
+fn gated_steps() -> u32 {
+    let mut digest = Digest::new();
+    add_steps::<Gru<f32, 2, 20, ResetAfter>, 2, 20>(&mut digest);
+    add_steps::<Gru<f32, 2, 20, ResetBefore>, 2, 20>(&mut digest);
+    add_steps::<Lstm<f32, 1, 17>, 1, 17>(&mut digest);
+    add_steps::<Stacked<1, 9>, 1, 9>(&mut digest);
+    digest.finish()
+}
+
+fn add_steps<C: Cell<f32, I, H>, const I: usize, const H: usize>(digest: &mut Digest) {
+    let network = Network::<f32, C, I, H, I>::random(2);
     let mut random = SplitMix64::new(3);
     let mut x = [0.0; I];
-    let mut memory = Elman::<f32, I, H>::rest();
+    let mut memory = network.rest();
     for _ in 0..200 {
         random.fill_uniform(2.0, &mut x);
         digest.add(&network.step(&x, &mut memory));
-        digest.add(Elman::<f32, I, H>::h(&memory));
+        digest.add(C::h(&memory));
     }
 }
 
 fn gradients() -> u32 {
     let mut digest = Digest::new();
+    add_gradients::<Elman<f32, 2, 16>, 16>(&mut digest);
+    digest.finish()
+}
+
+fn gated_gradients() -> u32 {
+    let mut digest = Digest::new();
+    add_gradients::<Gru<f32, 2, 9, ResetAfter>, 9>(&mut digest);
+    add_gradients::<Gru<f32, 2, 9, ResetBefore>, 9>(&mut digest);
+    add_gradients::<Lstm<f32, 2, 9>, 9>(&mut digest);
+    add_gradients::<Stacked<2, 5>, 5>(&mut digest);
+    digest.finish()
+}
+
+fn add_gradients<C: Cell<f32, 2, H>, const H: usize>(digest: &mut Digest) {
     for (head, truncation) in [(Head::Linear, 20), (Head::Linear, 7), (Head::Softmax, 20)] {
-        let mut network = ElmanNetwork::<f32, 2, 16, 2>::random(4);
+        let mut network = Network::<f32, C, 2, H, 2>::random(4);
         network.head = head;
-        let mut gradient = ElmanNetwork::zeros();
+        let mut gradient = Network::zeros();
         let (x, targets) = sequences();
-        let loss = Bptt::<f32, Elman<f32, 2, 16>, 2, 16, 2, 20>::new().gradient(
+        let loss = Bptt::<f32, C, 2, H, 2, 20>::new().gradient(
             &network,
             &x,
-            &Elman::<f32, 2, 16>::rest(),
+            &network.rest(),
             &targets,
             Labels::After(4),
             truncation,
@@ -106,7 +140,6 @@ fn gradients() -> u32 {
         digest.add(&[loss]);
         gradient.tensors().for_each(|tensor| digest.add(tensor));
     }
-    digest.finish()
 }
 
 fn updates() -> u32 {
@@ -115,7 +148,7 @@ fn updates() -> u32 {
     let mut adam = Adam::new(ElmanNetwork::zeros());
     let mut bptt = Bptt::<f32, Elman<f32, 2, 16>, 2, 16, 2, 20>::new();
     let (x, targets) = sequences();
-    let mut state = Elman::<f32, 2, 16>::rest();
+    let mut state = network.rest();
     for _ in 0..10 {
         bptt.gradient(&network, &x, &state, &targets, Labels::Every, 20, &mut gradient);
         clip_norm(&mut gradient, 0.5);
@@ -141,9 +174,8 @@ fn sequences() -> ([[f32; 2]; 20], [[f32; 2]; 20]) {
 mod tests {
     #[test]
     fn digests_are_the_expected_ones() {
-        for check in super::CHECKS {
-            let digest = (check.run)();
-            assert_eq!(digest, check.expected, "{}: {digest:#010x}", check.name);
-        }
+        let hexadecimal = |name, digest: u32| format!("{name}: {digest:#010x}");
+        let digests = super::CHECKS.map(|check| hexadecimal(check.name, (check.run)()));
+        assert_eq!(digests, super::CHECKS.map(|check| hexadecimal(check.name, check.expected)));
     }
 }

@@ -11,7 +11,7 @@ use crate::cell::{
     Cell, Errors, Recurrence, Sequence, block, copy, fixed_size_cell, neighbours, starts_block,
     take,
 };
-use crate::kernel::{Arithmetic, Columns, Inference, Product, add_columns};
+use crate::kernel::{Arithmetic, Columns, Inference, Outer, Product};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -110,8 +110,7 @@ impl<T: Scalar> ElmanRef<'_, T> {
     fn next<A: Arithmetic<T>>(self, x: Columns<'_, T>, at_rest: bool, h_prev: &[T], h: &mut [T]) {
         let input = Product { w: self.w_xh, x, inputs: self.inputs };
         let state = Product::of_state(self.w_hh, h_prev, self.hidden, at_rest);
-        A::affine(h, self.hidden, self.b, input, state);
-        A::activate(self.activation, h);
+        A::layer(h, self.hidden, self.b, input, state, Some(self.activation));
     }
 }
 
@@ -173,20 +172,33 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
         let w_hh = A::transposed(self.w_hh, hidden, hidden, space);
         for t in (0..steps).rev() {
             let (d_prev, d_t) = neighbours(d, t, units);
-            self.activation.backward(block(h, t, units), d_t);
-            if !starts_block(t, steps, truncation) {
-                A::transpose_multiply(d_prev, w_hh, hidden, hidden, d_t);
+            if t + 1 == steps {
+                self.activation.backward(block(h, t, units), d_t);
+            }
+            if t > 0 {
+                let h_prev = block(h, t - 1, units);
+                if starts_block(t, steps, truncation) {
+                    self.activation.backward(h_prev, d_prev);
+                } else {
+                    let through = Some((self.activation, h_prev));
+                    A::backward(d_prev, w_hh, hidden, hidden, d_t, through);
+                }
             }
         }
-        A::outer(gradient.w_xh, d, hidden, x, inputs);
         // h_{t-1} of the first step is h_0; of the others it stands in h.
         let (d_first, d_rest) = d.split_at_checked(units).unwrap_or_default();
-        if !A::is_zero(start) {
-            A::outer(gradient.w_hh, d_first, hidden, Columns::Values(start), hidden);
-        }
-        A::outer(gradient.w_hh, d_rest, hidden, Columns::Values(h), hidden);
-        if !gradient.b.is_empty() {
-            add_columns(gradient.b, d);
+        let (x_first, x_rest) = x.split(inputs, batch);
+        let from_rest = A::is_zero(start);
+        let ElmanMut { w_xh, w_hh, b } = gradient;
+        for (d, x, h, none) in
+            [(d_first, x_first, start, from_rest), (d_rest, x_rest, &*h, d_rest.is_empty())]
+        {
+            let input = Outer { w: &mut *w_xh, x, inputs };
+            let state = match none {
+                true => Outer::none(),
+                false => Outer { w: &mut *w_hh, x: Columns::Values(h), inputs: hidden },
+            };
+            A::affine_backward(d, hidden, b, input, state);
         }
         if !dx.is_empty() {
             let w_xh = A::transposed(self.w_xh, hidden, inputs, space);

@@ -8,6 +8,8 @@
 //!
 //! Shapes and memory: [`Recurrence`]. State: h, c. Cache: h, c, (i, f, g, o).
 
+use core::iter::repeat;
+
 use crate::activation::Activation;
 use crate::cell::{
     Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
@@ -205,7 +207,7 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
     /// - the weights' gradients are sums over t of those four with x_t and h_{t-1};
     /// - dL/dx_t += W_x^T (di', df', dg', do').
     ///
-    /// The gates are replaced by their derivatives, c_t by dc_t f_t.
+    /// The gates are replaced by their derivatives, dh_t by dc_t f_t, which step t - 1 takes up.
     #[inline(always)]
     fn backward<A: Arithmetic<T>>(
         self,
@@ -224,44 +226,19 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
         let gates = cache;
         let w_h = A::transposed(self.w_h, 4 * hidden, hidden, space);
         for t in (0..steps).rev() {
-            let (d_prev, d_t) = neighbours(d, t, units);
-            let (until_t, after) = c.split_at_mut_checked((t + 1) * units).unwrap_or_default();
-            let (c_prev, c_t) = neighbours(until_t, t, units);
-            let c_prev = if t == 0 { block(start, 1, units) } else { c_prev };
-            // What step t + 1 left in the place of c_{t+1}: dc_{t+1} f_{t+1}.
-            let crosses = t + 1 < steps && !starts_block(t + 1, steps, truncation);
-            let carried = if crosses { after } else { &mut [] };
+            let (until_t, after) = d.split_at_mut_checked((t + 1) * units).unwrap_or_default();
+            let (d_prev, d_t) = neighbours(until_t, t, units);
+            let c_prev = if t == 0 { block(start, 1, units) } else { block(c, t - 1, units) };
+            let c_t = block(c, t, units);
             let gates = block_mut(gates, t, 4 * units);
-            A::wide(|| {
-                // dc_t without its share from h, one tanh at a time, in the place of c_t.
-                let columns = c_prev.chunks_exact(hidden.max(1));
-                let mut carried = carried.chunks_exact(hidden.max(1));
-                let mut columns = columns.map(|c_prev| (c_prev, carried.next()));
-                let c_d =
-                    c_t.chunks_exact_mut(hidden.max(1)).zip(d_t.chunks_exact_mut(hidden.max(1)));
-                for (gates, (c, d)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(c_d) {
-                    let (c_prev, carried) = columns.next().unwrap_or_default();
-                    // Once with what is carried, once without: each a loop without branches.
-                    match carried {
-                        Some(carried) => column_backward::<T, A>(
-                            hidden,
-                            gates,
-                            c,
-                            d,
-                            c_prev,
-                            carried.iter().copied(),
-                        ),
-                        None => column_backward::<T, A>(
-                            hidden,
-                            gates,
-                            c,
-                            d,
-                            c_prev,
-                            core::iter::repeat(T::ZERO),
-                        ),
-                    }
-                }
-            });
+            // Once with dc_{t+1} f_{t+1}, once without: each a loop without branches.
+            if t + 1 < steps && !starts_block(t + 1, steps, truncation) {
+                let carried = after.chunks_exact(hidden.max(1)).map(|d| d.iter().copied());
+                A::wide(|| gates_backward::<T, A>(hidden, gates, c_t, c_prev, carried, d_t));
+            } else {
+                let carried = repeat(repeat(T::ZERO));
+                A::wide(|| gates_backward::<T, A>(hidden, gates, c_t, c_prev, carried, d_t));
+            }
             if !starts_block(t, steps, truncation) {
                 A::transpose_multiply(d_prev, w_h, 4 * hidden, hidden, gates);
             }
@@ -287,27 +264,33 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
     }
 }
 
-/// The elementwise part of one column's backward step; `c` comes in as c_t, goes out as dc_t f_t.
+/// The elementwise part of a backward step; `d` comes in as dh_t and goes out as dc_t f_t. `carried`
+/// is dc_{t+1} f_{t+1}, column after column.
 #[inline(always)]
-fn column_backward<T: Scalar, A: Arithmetic<T>>(
+fn gates_backward<T: Scalar, A: Arithmetic<T>>(
     hidden: usize,
     gates: &mut [T],
-    c: &mut [T],
-    d: &[T],
+    c: &[T],
     c_prev: &[T],
-    carried: impl Iterator<Item = T>,
+    carried: impl Iterator<Item = impl Iterator<Item = T>>,
+    d: &mut [T],
 ) {
-    let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
-    let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
-    let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
-    let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
-    let cells = c.iter_mut().zip(c_prev).zip(d.iter().zip(carried));
-    for (((i, f), (g, o)), ((c, &c_prev), (&d_h, carried))) in gates.zip(cells) {
-        let tanh_c = A::tanh(*c);
-        let d_c = carried + d_h * *o * (T::ONE - tanh_c * tanh_c);
-        *c = d_c * *f;
-        *o = d_h * tanh_c * *o * (T::ONE - *o);
-        *f = d_c * c_prev * *f * (T::ONE - *f);
-        (*i, *g) = (d_c * *g * *i * (T::ONE - *i), d_c * *i * (T::ONE - *g * *g));
+    let c = c.chunks_exact(hidden.max(1)).zip(c_prev.chunks_exact(hidden.max(1)));
+    let columns = c.zip(carried).zip(d.chunks_exact_mut(hidden.max(1)));
+    let gates = gates.chunks_exact_mut((4 * hidden).max(1));
+    for (gates, (((c, c_prev), carried), d)) in gates.zip(columns) {
+        let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
+        let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
+        let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+        let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
+        let cells = c.iter().zip(c_prev).zip(carried).zip(d);
+        for (((i, f), (g, o)), (((&c, &c_prev), carried), d)) in gates.zip(cells) {
+            let tanh_c = A::tanh(c);
+            let d_c = carried + *d * *o * (T::ONE - tanh_c * tanh_c);
+            *o = *d * tanh_c * *o * (T::ONE - *o);
+            *d = d_c * *f;
+            *f = d_c * c_prev * *f * (T::ONE - *f);
+            (*i, *g) = (d_c * *g * *i * (T::ONE - *i), d_c * *i * (T::ONE - *g * *g));
+        }
     }
 }

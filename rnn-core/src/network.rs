@@ -74,6 +74,11 @@ impl<T: Scalar, C: Cell<T, I, H>, const I: usize, const H: usize, const O: usize
         network
     }
 
+    /// The memory that a stream starts with: the cell's, all zeros.
+    pub fn rest(&self) -> C::Memory {
+        C::rest()
+    }
+
     /// One step of inference: takes x_t, moves the state from t - 1 to t, returns y_t.
     #[inline]
     pub fn step(&self, x: &[T; I], memory: &mut C::Memory) -> [T; O] {

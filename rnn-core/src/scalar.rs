@@ -40,6 +40,7 @@ pub trait Scalar:
     /// tanh as inference uses it; NaN becomes 0.
     fn tanh(self) -> Self;
     /// tanh as training uses it: the form that vectorises best on a host.
+    #[cfg(feature = "std")]
     fn tanh_training(self) -> Self;
     /// a b + c with one rounding.
     #[cfg(feature = "std")]
@@ -78,6 +79,7 @@ impl Scalar for f32 {
     fn tanh(self) -> Self {
         approx::tanh_table(self)
     }
+    #[cfg(feature = "std")]
     #[inline(always)]
     fn tanh_training(self) -> Self {
         approx::tanh_rational(self)
@@ -113,6 +115,7 @@ impl Scalar for f64 {
     fn tanh(self) -> Self {
         if self.is_nan() { 0.0 } else { libm::tanh(self) }
     }
+    #[cfg(feature = "std")]
     fn tanh_training(self) -> Self {
         Scalar::tanh(self)
     }

@@ -1,26 +1,51 @@
-//! A batch is its columns: what a batch of B gives is what its samples give one by one, the sum of
-//! their gradients included, in both arithmetics.
+//! Networks on flat parameters. A batch is its columns: what a batch of B gives is what its samples
+//! give one by one, the sum of their gradients included, in both arithmetics. Beside it: networks of
+//! fixed size bit for bit, symbols as one-hot columns, masks between layers.
 
 mod reference;
 
-use reference::{Real, bits};
+use reference::{Known, Real, Rnn, bits, derivative, shape};
 use rnn_core::activation::Activation;
 use rnn_core::bptt::{Bptt, Labels};
-use rnn_core::kernel::{Arithmetic, Inference};
-use rnn_core::network::{Head, Network, NetworkMut, NetworkRef, Shape};
+use rnn_core::cell::{Sequence, Stack};
+use rnn_core::elman::Elman;
+use rnn_core::gru::{Gru, Reset, ResetAfter, ResetBefore};
+use rnn_core::kernel::{Arithmetic, Columns, Inference};
+use rnn_core::layers::{Kind, Layers};
+use rnn_core::loss::{mse_gradient, softmax_cross_entropy_gradient};
+use rnn_core::lstm::Lstm;
+use rnn_core::network::{BackwardSpace, Head, Network, NetworkRef, Shape, Workspace};
 use rnn_core::parameters::Parameters;
 use rnn_core::random::SplitMix64;
 
-const SHAPE: Shape = Shape { inputs: 2, hidden: 19, outputs: 3 };
+const INPUTS: usize = 2;
+const OUTPUTS: usize = 3;
 const BATCH: usize = 5;
 const STEPS: usize = 12;
 const SCORED: usize = 9;
 
-/// One block per step, a column per sample in each.
+/// Each cell alone, and stacks.
+fn shapes() -> [Shape; 6] {
+    let elman = Layers::one(Kind::Elman(Activation::Tanh), 19);
+    let stack = Layers::one(Kind::Lstm, 7).with(Kind::Gru(Reset::Before), 5);
+    let three = elman.with(Kind::Gru(Reset::After), 6).and_then(|two| two.with(Kind::Lstm, 18));
+    [
+        elman,
+        Layers::one(Kind::Gru(Reset::After), 17),
+        Layers::one(Kind::Gru(Reset::Before), 17),
+        Layers::one(Kind::Lstm, 17),
+        stack.expect("room for two"),
+        three.expect("room for three"),
+    ]
+    .map(|layers| Shape { inputs: INPUTS, layers, outputs: OUTPUTS })
+}
+
+/// One block per step, a column per sample in each; masks and start layer after layer.
 struct Batch<T> {
     size: usize,
     x: Vec<T>,
-    h_0: Vec<T>,
+    start: Vec<T>,
+    masks: Vec<T>,
     d_o: Vec<T>,
 }
 
@@ -30,66 +55,137 @@ fn random<T: Real>(seed: u64, n: usize) -> Vec<T> {
     values
 }
 
+/// Units of the layers that have a mask.
+fn masked(shape: &Shape) -> usize {
+    shape.units() - shape.layers.hidden()
+}
+
 impl<T: Real> Batch<T> {
-    fn random() -> Self {
+    /// Every unit below the uppermost layer is dropped with probability 1/4, where `dropout` says so.
+    fn random(shape: &Shape, dropout: bool) -> Self {
+        let mut draws = SplitMix64::new(8);
+        let masks = if dropout { STEPS * masked(shape) * BATCH } else { 0 };
+        let mut mask =
+            || if draws.below(4) == 0 { T::ZERO } else { T::from_f64(1.0 / (1.0 - 0.25)) };
         Batch {
             size: BATCH,
-            x: random(1, STEPS * SHAPE.inputs * BATCH),
-            h_0: random(2, SHAPE.hidden * BATCH),
-            d_o: random(3, SCORED * SHAPE.outputs * BATCH),
+            x: random(1, STEPS * INPUTS * BATCH),
+            start: random(2, shape.state() * BATCH),
+            masks: (0..masks).map(|_| mask()).collect(),
+            d_o: random(3, SCORED * OUTPUTS * BATCH),
         }
     }
 
     /// Sample `n` alone.
-    fn sample(&self, n: usize) -> Self {
-        let pick = |blocks: &[T], rows: usize| -> Vec<T> {
-            let columns = blocks.chunks_exact(rows).skip(n).step_by(BATCH);
-            columns.flatten().copied().collect()
-        };
+    fn sample(&self, shape: &Shape, n: usize) -> Self {
+        let below = shape.layers().take(shape.layers.count() - 1);
+        let sizes = below.map(|layer| layer.hidden * STEPS * BATCH).collect::<Vec<_>>();
+        let masks = if self.masks.is_empty() { vec![] } else { parts(&self.masks, &sizes) };
+        let sizes: Vec<usize> = shape.layers().map(|layer| layer.state() * BATCH).collect();
+        // A state's blocks, an LSTM's h and c, are of H rows each.
+        let starts = parts(&self.start, &sizes).into_iter().zip(shape.layers());
+        let hidden = shape.layers().map(|layer| layer.hidden);
         Batch {
             size: 1,
-            x: pick(&self.x, SHAPE.inputs),
-            h_0: pick(&self.h_0, SHAPE.hidden),
-            d_o: pick(&self.d_o, SHAPE.outputs),
+            x: of_sample(&self.x, INPUTS, n),
+            start: starts.flat_map(|(part, layer)| of_sample(part, layer.hidden, n)).collect(),
+            masks: masks
+                .into_iter()
+                .zip(hidden)
+                .flat_map(|(part, rows)| of_sample(part, rows, n))
+                .collect(),
+            d_o: of_sample(&self.d_o, OUTPUTS, n),
         }
     }
 }
 
-/// States, outputs and gradient of a batch.
-fn run<T: Real, A: Arithmetic<T>>(batch: &Batch<T>, truncation: usize) -> [Vec<T>; 3] {
-    let parameters = random::<T>(4, SHAPE.parameters());
-    let network = NetworkRef::from_flat(SHAPE, &parameters).expect("as many as the shape needs");
-    let mut h = vec![T::ZERO; STEPS * SHAPE.hidden * batch.size];
-    let mut y = vec![T::ZERO; SCORED * SHAPE.outputs * batch.size];
-    network.forward::<A>(batch.size, &batch.x, &batch.h_0, &mut h, &mut y);
-    let mut gradient = vec![T::ZERO; SHAPE.parameters()];
-    let view = NetworkMut::from_flat(SHAPE, &mut gradient).expect("as above");
-    let mut d = vec![T::ZERO; h.len()];
-    let Batch { size, x, h_0, d_o } = batch;
-    network.backward::<A>(*size, truncation, x, h_0, &h, d_o, &mut d, view);
-    [h, y, gradient]
+/// Consecutive parts of those sizes.
+fn parts<'a, T>(mut values: &'a [T], sizes: &[usize]) -> Vec<&'a [T]> {
+    let mut next = |size: &usize| {
+        let (part, rest) = values.split_at(*size);
+        values = rest;
+        part
+    };
+    let parts = sizes.iter().map(&mut next).collect();
+    assert!(values.is_empty(), "sizes that don't add up");
+    parts
+}
+
+/// The columns of sample `n` in blocks of `rows` x BATCH.
+fn of_sample<T: Copy>(blocks: &[T], rows: usize, n: usize) -> Vec<T> {
+    blocks.chunks_exact(rows).skip(n).step_by(BATCH).flatten().copied().collect()
+}
+
+/// What a pass over a batch gives.
+struct Results<T> {
+    /// h of the uppermost layer.
+    h: Vec<T>,
+    o: Vec<T>,
+    last_state: Vec<T>,
+    gradient: Vec<T>,
+}
+
+/// Outputs o and the gradient for dL/do = `d_o` (or what it makes of o).
+fn pass<T: Real, A: Arithmetic<T>>(
+    network: NetworkRef<'_, T>,
+    sequence: Sequence<'_, T>,
+    steps: usize,
+    masks: &[T],
+    truncation: usize,
+    outputs: usize,
+    d_o: impl FnOnce(&[T]) -> Vec<T>,
+) -> Results<T> {
+    let (shape, n) = (network.shape(), steps * sequence.batch);
+    let mut cache = vec![T::ZERO; shape.cache() * n];
+    let mut room = vec![T::ZERO; masks.len()];
+    let mut o = vec![T::ZERO; outputs * shape.outputs * sequence.batch];
+    let workspace = Workspace { cache: &mut cache, masks, masked: &mut room };
+    network.forward::<A>(sequence, workspace, &mut o);
+    let below: usize = shape.layers().take(shape.layers.count() - 1).map(|l| l.cache() * n).sum();
+    let h = cache[below..][..shape.layers.hidden() * n].to_vec();
+
+    let mut d = vec![T::ZERO; shape.units() * n];
+    let mut space = vec![T::ZERO; network.space::<A>()];
+    let mut gradient = vec![T::ZERO; shape.parameters()];
+    let workspace = Workspace { cache: &mut cache, masks, masked: &mut room };
+    let space = BackwardSpace { d: &mut d, space: &mut space };
+    network.backward::<A>(sequence, workspace, truncation, &d_o(&o), space, &mut gradient);
+    let mut last_state = vec![T::ZERO; shape.state() * sequence.batch];
+    network.last_state(sequence.batch, &cache, &mut last_state);
+    Results { h, o, last_state, gradient }
+}
+
+/// States, outputs and gradient of a batch on the same random network.
+fn run<T: Real, A: Arithmetic<T>>(shape: Shape, batch: &Batch<T>, truncation: usize) -> Results<T> {
+    let parameters = random::<T>(4, shape.parameters());
+    let network = NetworkRef::new(shape, &parameters).expect("as many as the shape needs");
+    let Batch { size, x, start, masks, d_o } = batch;
+    let sequence = Sequence { batch: *size, x: Columns::Values(x), start };
+    pass::<T, A>(network, sequence, STEPS, masks, truncation, SCORED, |_| d_o.clone())
 }
 
 /// States and outputs: the same bits. Gradients: the sum over the samples, to `tolerance` of the
 /// largest entry (the batch sums over samples and steps in another order).
 fn assert_batch_is_its_samples<T: Real, A: Arithmetic<T>>(tolerance: f64) {
-    let batch = Batch::<T>::random();
-    for truncation in [STEPS, 5] {
-        let [h, y, gradient] = run::<T, A>(&batch, truncation);
-        let mut sum = vec![0.0; gradient.len()];
-        for n in 0..BATCH {
-            let [h_n, y_n, gradient_n] = run::<T, A>(&batch.sample(n), truncation);
-            let of_sample = |blocks: &[T], rows: usize| -> Vec<T> {
-                blocks.chunks_exact(rows).skip(n).step_by(BATCH).flatten().copied().collect()
-            };
-            assert_eq!(bits(&of_sample(&h, SHAPE.hidden)), bits(&h_n), "states of sample {n}");
-            assert_eq!(bits(&of_sample(&y, SHAPE.outputs)), bits(&y_n), "outputs of sample {n}");
-            sum.iter_mut().zip(gradient_n).for_each(|(s, g)| *s += g.to_f64());
-        }
-        let largest = sum.iter().fold(0.0f64, |largest, g| largest.max(g.abs()));
-        assert!(largest > 0.1);
-        for (g, sum) in gradient.iter().zip(sum) {
-            assert!((g.to_f64() - sum).abs() <= tolerance * largest, "{g:?}, sum {sum:e}");
+    for (shape, dropout) in shapes().into_iter().flat_map(|s| [(s, false), (s, true)]) {
+        let batch = Batch::<T>::random(&shape, dropout);
+        for truncation in [STEPS, 5, usize::MAX] {
+            let all = run::<T, A>(shape, &batch, truncation);
+            let mut sum = vec![0.0; all.gradient.len()];
+            for n in 0..BATCH {
+                let one = run::<T, A>(shape, &batch.sample(&shape, n), truncation);
+                let h = of_sample(&all.h, shape.layers.hidden(), n);
+                assert_eq!(bits(&h), bits(&one.h), "{shape:?}: states of sample {n}");
+                let o = of_sample(&all.o, OUTPUTS, n);
+                assert_eq!(bits(&o), bits(&one.o), "{shape:?}: outputs of sample {n}");
+                sum.iter_mut().zip(one.gradient).for_each(|(s, g)| *s += g.to_f64());
+            }
+            let largest = sum.iter().fold(0.0f64, |largest, g| largest.max(g.abs()));
+            assert!(largest > 0.1);
+            for (g, sum) in all.gradient.iter().zip(sum) {
+                let close = (g.to_f64() - sum).abs() <= tolerance * largest;
+                assert!(close, "{shape:?} k {truncation}: {g:?}, sum {sum:e}");
+            }
         }
     }
 }
@@ -113,50 +209,164 @@ fn training() {
 #[cfg(feature = "std")]
 fn training_agrees_with_inference() {
     use rnn_core::kernel::Training;
-    let batch = Batch::<f64>::random();
-    let [_, _, rounded] = run::<f64, Inference>(&batch, STEPS);
-    let [_, _, fused] = run::<f64, Training>(&batch, STEPS);
-    assert_ne!(rounded, fused);
-    for (a, b) in rounded.iter().zip(fused) {
-        assert!((a - b).abs() <= 1e-13 * a.abs().max(1.0), "{a:e} {b:e}");
+    for shape in shapes() {
+        let batch = Batch::<f64>::random(&shape, true);
+        let rounded = run::<f64, Inference>(shape, &batch, STEPS).gradient;
+        let fused = run::<f64, Training>(shape, &batch, STEPS).gradient;
+        assert_ne!(rounded, fused);
+        for (a, b) in rounded.iter().zip(fused) {
+            assert!((a - b).abs() <= 1e-13 * a.abs().max(1.0), "{shape:?}: {a:e} {b:e}");
+        }
     }
 }
 
-/// The flat form of a network is its tensors one after the other.
+/// The sum of d_o o over a batch with masks, by the reference.
+fn naive_loss(shape: Shape, flat: &[f64], batch: &Batch<f64>) -> f64 {
+    let rnn = Rnn::flat(shape, Head::Linear, flat);
+    (0..batch.size)
+        .map(|n| {
+            let one = batch.sample(&shape, n);
+            let sizes: Vec<usize> = shape.layers().map(|layer| layer.state()).collect();
+            let mut states = parts(&one.start, &sizes).into_iter().map(<[f64]>::to_vec).collect();
+            let mut sum = 0.0;
+            for (t, x) in one.x.chunks_exact(INPUTS).enumerate() {
+                let mut rest = &one.masks[..];
+                let masks = shape.layers().map(|layer| {
+                    let of_layer;
+                    (of_layer, rest) = rest.split_at_checked(STEPS * layer.hidden)?;
+                    Some(of_layer[t * layer.hidden..][..layer.hidden].to_vec())
+                });
+                let masks: Vec<Vec<f64>> = masks.map_while(|mask| mask).collect();
+                rnn.step(x, &mut states, &masks);
+                if let Some(scored) = t.checked_sub(STEPS - SCORED) {
+                    let d_o = &one.d_o[scored * OUTPUTS..][..OUTPUTS];
+                    sum += rnn.output(&states).iter().zip(d_o).map(|(o, d)| o * d).sum::<f64>();
+                }
+            }
+            sum
+        })
+        .sum()
+}
+
+/// With what dropout leaves of the layers below: outputs and gradients of a batch against the
+/// reference, every parameter, relative 1e-6 beside what rounding of a sum of size 10 leaves.
+#[test]
+fn masks_between_layers() {
+    let layers = Layers::one(Kind::Lstm, 4).with(Kind::Gru(Reset::After), 3);
+    let layers = layers.and_then(|two| two.with(Kind::Elman(Activation::Sigmoid), 3));
+    let layers = layers.expect("room for three");
+    let shape = Shape { inputs: INPUTS, layers, outputs: OUTPUTS };
+    let batch = Batch::<f64>::random(&shape, true);
+    let flat = random::<f64>(4, shape.parameters());
+    let Results { o, gradient, .. } = run::<f64, Inference>(shape, &batch, STEPS);
+    let loss: f64 = o.iter().zip(&batch.d_o).map(|(o, d)| o * d).sum();
+    assert!((loss - naive_loss(shape, &flat, &batch)).abs() <= 1e-13 * loss.abs().max(1.0));
+    let without = Batch { masks: vec![], ..Batch::random(&shape, true) };
+    assert!((loss - naive_loss(shape, &flat, &without)).abs() > 1e-3, "masks that do nothing");
+    for k in 0..flat.len() {
+        let numeric = derivative(1e-3, |delta| {
+            let mut flat = flat.clone();
+            flat[k] += delta;
+            naive_loss(shape, &flat, &batch)
+        });
+        let tolerance = 1e-6 * numeric.abs() + 20.0 * f64::EPSILON * 10.0 / 1e-3;
+        assert!((gradient[k] - numeric).abs() <= tolerance, "{k}: {} {numeric}", gradient[k]);
+    }
+}
+
+/// The flat form of a network is its tensors one after the other: the same bits of states, outputs
+/// and gradient as of fixed size.
+fn check_flat<C: Known<f32, 2, 7>>(head: Head) {
+    const T: usize = 11;
+    let mut network = Network::<f32, C, 2, 7, 2>::random(5);
+    network.head = head;
+    let mut x = [[0.0; 2]; T];
+    SplitMix64::new(6).fill_uniform(1.0, x.as_flattened_mut());
+    let targets: [[f32; 2]; T] = core::array::from_fn(|t| [(t % 2) as f32, ((t + 1) % 2) as f32]);
+    let flat: Vec<f32> = network.tensors().flatten().copied().collect();
+    let shape = shape(&network.cell.layers(), 2);
+    let view = NetworkRef::new(shape, &flat).expect("as many as the shape needs");
+    assert_eq!(view.shape(), shape);
+
+    let mut bptt = Bptt::<f32, C, 2, 7, 2, T>::new();
+    let mut gradient = network.clone();
+    for (truncation, warm_up) in [(T, 0), (4, 3), (1, T - 1)] {
+        let labels = Labels::After(warm_up);
+        let start = network.rest();
+        bptt.gradient(&network, &x, &start, &targets, labels, truncation, &mut gradient);
+
+        let (scored, start) = (T - warm_up, vec![0.0; shape.state()]);
+        let sequence = Sequence { batch: 1, x: Columns::Values(x.as_flattened()), start: &start };
+        let results = pass::<f32, Inference>(view, sequence, T, &[], truncation, scored, |o| {
+            let mut y = o.to_vec();
+            head.apply(&mut y, 2);
+            let mut d_o = vec![0.0; o.len()];
+            let columns = y.chunks_exact(2).zip(&targets[warm_up..]);
+            for ((y, target), d_o) in columns.zip(d_o.chunks_exact_mut(2)) {
+                match head {
+                    Head::Linear => mse_gradient(y, target, d_o),
+                    Head::Softmax => softmax_cross_entropy_gradient(y, target, d_o),
+                }
+                d_o.iter_mut().for_each(|d| *d *= 1.0 / scored as f32);
+            }
+            d_o
+        });
+        assert_eq!(bits(&results.h), bits(bptt.states().as_flattened()), "{shape:?}");
+        let of_fixed_size: Vec<f32> = gradient.tensors().flatten().copied().collect();
+        assert_eq!(bits(&results.gradient), bits(&of_fixed_size), "{shape:?} k {truncation}");
+        // The uppermost layer's part comes last, its h first.
+        let top: Vec<f32> = bptt.states()[T - 1].to_vec();
+        let at = shape.state() - shape.layers().last().map_or(0, |layer| layer.state());
+        assert_eq!(bits(&results.last_state[at..at + 7]), bits(&top));
+    }
+}
+
 #[test]
 fn flat_parameters_are_the_tensors_in_order() {
-    let mut network = Network::<f64, 2, 19, 3>::random(5);
-    (network.cell.activation, network.head) = (Activation::Tanh, Head::Linear);
-    let flat: Vec<f64> = network.tensors().flatten().copied().collect();
-    assert_eq!(flat.len(), SHAPE.parameters());
-    let view = NetworkRef::from_flat(SHAPE, &flat).expect("as many as the shape needs");
-
-    let x: [[f64; 2]; 4] = [[0.3, -0.2], [0.1, 0.9], [-0.4, 0.5], [0.8, -0.7]];
-    let targets = [[0.1, 0.2, 0.3]; 4];
-    let mut bptt = Bptt::<f64, 19, 3, 4>::new();
-    let mut gradient = Network::zeros();
-    bptt.gradient(&network, &x, &[0.0; 19], &targets, Labels::Every, 4, &mut gradient);
-
-    let (mut h, mut y) = (vec![0.0; 4 * 19], vec![0.0; 4 * 3]);
-    view.forward::<Inference>(1, x.as_flattened(), &[0.0; 19], &mut h, &mut y);
-    assert_eq!(h, bptt.states().as_flattened());
-    // dL/do of the mean over 4 steps of the mean over 3 outputs.
-    let d_o: Vec<f64> =
-        y.iter().zip(targets.as_flattened()).map(|(y, t)| 2.0 * (y - t) / 12.0).collect();
-    let mut flat_gradient = vec![0.0; flat.len()];
-    let into = NetworkMut::from_flat(SHAPE, &mut flat_gradient).expect("as above");
-    let mut d = vec![0.0; h.len()];
-    view.backward::<Inference>(1, 4, x.as_flattened(), &[0.0; 19], &h, &d_o, &mut d, into);
-    for (a, b) in gradient.tensors().flatten().zip(&flat_gradient) {
-        assert!((a - b).abs() <= 1e-14, "{a} {b}");
+    for head in [Head::Linear, Head::Softmax] {
+        check_flat::<Elman<_, 2, 7>>(head);
+        check_flat::<Gru<_, 2, 7, ResetAfter>>(head);
+        check_flat::<Gru<_, 2, 7, ResetBefore>>(head);
+        check_flat::<Lstm<_, 2, 7>>(head);
+        check_flat::<Stack<Gru<_, 2, 4>, Lstm<_, 4, 7>, 4>>(head);
+        check_flat::<Stack<Stack<Lstm<_, 2, 3>, Lstm<_, 3, 5>, 3>, Elman<_, 5, 7>, 5>>(head);
     }
+}
+
+/// Symbols are one-hot columns, and a symbol beyond the inputs is a column of zeros: the same bits
+/// forward and backward.
+fn check_symbols<A: Arithmetic<f32>>() {
+    let symbols: Vec<u16> = (0..STEPS * BATCH).map(|n| (n * 5 % 13) as u16).collect();
+    let one_hot: Vec<f32> =
+        symbols.iter().flat_map(|&s| (0..11).map(move |i| f32::from(u8::from(s == i)))).collect();
+    assert!(symbols.contains(&11) && symbols.contains(&12));
+    for shape in shapes().map(|shape| Shape { inputs: 11, ..shape }) {
+        let parameters = random::<f32>(4, shape.parameters());
+        let network = NetworkRef::new(shape, &parameters).expect("as many as the shape needs");
+        let start = random::<f32>(2, shape.state() * BATCH);
+        let [a, b] = [Columns::Symbols(&symbols), Columns::Values(&one_hot)].map(|x| {
+            let sequence = Sequence { batch: BATCH, x, start: &start };
+            let d_o = |o: &[f32]| o.to_vec();
+            pass::<f32, A>(network, sequence, STEPS, &[], 5, STEPS, d_o)
+        });
+        assert_eq!(bits(&a.h), bits(&b.h), "{shape:?}");
+        assert_eq!(bits(&a.o), bits(&b.o), "{shape:?}");
+        assert_eq!(bits(&a.gradient), bits(&b.gradient), "{shape:?}");
+    }
+}
+
+#[test]
+fn symbols_are_one_hot_columns() {
+    check_symbols::<Inference>();
+    #[cfg(feature = "std")]
+    check_symbols::<rnn_core::kernel::Training>();
 }
 
 #[test]
 fn a_wrong_number_of_parameters_is_refused() {
-    for n in [0, SHAPE.parameters() - 1, SHAPE.parameters() + 1] {
-        let mut flat = vec![0.0f32; n];
-        assert!(NetworkRef::from_flat(SHAPE, &flat).is_none());
-        assert!(NetworkMut::from_flat(SHAPE, &mut flat).is_none());
+    for shape in shapes() {
+        for n in [0, shape.parameters() - 1, shape.parameters() + 1] {
+            assert!(NetworkRef::new(shape, &vec![0.0f32; n]).is_none());
+        }
     }
 }

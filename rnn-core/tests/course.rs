@@ -4,12 +4,13 @@
 use nalgebra::{SMatrix, SVector, matrix, vector};
 use rnn_core::activation::{Activation, softmax, softmax_backward, softmax_jacobian};
 use rnn_core::bptt::{Bptt, Labels};
+use rnn_core::elman::Elman;
 use rnn_core::feed_forward::FeedForward;
 use rnn_core::forecast::Forecaster;
 use rnn_core::loss::{
     cross_entropy, cross_entropy_gradient, mse, mse_gradient, softmax_cross_entropy_gradient,
 };
-use rnn_core::network::{Head, Network};
+use rnn_core::network::{ElmanNetwork, Head, Network};
 use rnn_core::optimizer::Adam;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::stream::Predictor;
@@ -23,25 +24,27 @@ fn assert_close<const N: usize>(got: [f64; N], wanted: [f64; N], tolerance: f64)
 /// the same bits.
 #[test]
 fn unrolled_four_times() {
-    let network = Network::<f32, 2, 6, 1>::random(1);
+    let network = ElmanNetwork::<f32, 2, 6, 1>::random(1);
     let [x_1, x_2, x_3, x_4] = [[0.5, -0.1], [0.6, 0.3], [0.7, -0.2], [0.72, 0.9]];
     let h_0 = [0.1, -0.2, 0.3, -0.4, 0.5, -0.6];
 
-    let f = |mut h: [f32; 6], x: [f32; 2]| {
-        network.step(&x, &mut h);
-        h
+    let f = |h: [f32; 6], x: [f32; 2]| {
+        let mut memory = [h, [0.0; 6]];
+        network.step(&x, &mut memory);
+        memory[0]
     };
     let nested = f(f(f(f(h_0, x_1), x_2), x_3), x_4);
 
-    let mut h = h_0;
+    let mut memory = [h_0, [0.0; 6]];
     let mut y_4 = [0.0];
     for x in [x_1, x_2, x_3, x_4] {
-        y_4 = network.step(&x, &mut h);
+        y_4 = network.step(&x, &mut memory);
     }
+    let [h, _] = memory;
     assert_eq!(nested.map(f32::to_bits), h.map(f32::to_bits));
 
-    let mut bptt = Bptt::<f32, 6, 1, 4>::new();
-    let y = bptt.forward(&network, &[x_1, x_2, x_3, x_4], &h_0);
+    let mut bptt = Bptt::<f32, Elman<f32, 2, 6>, 2, 6, 1, 4>::new();
+    let y = bptt.forward(&network, &[x_1, x_2, x_3, x_4], &[h_0, [0.0; 6]]);
     assert_eq!(y[3].map(f32::to_bits), y_4.map(f32::to_bits));
     assert_eq!(bptt.states()[3].map(f32::to_bits), h.map(f32::to_bits));
 }
@@ -52,7 +55,7 @@ fn unrolled_four_times() {
 /// the readout continues a fifth of the last step: y = x_t + 0.2 (x_t - x_{t-1}).
 #[test]
 fn forecast_fed_with_its_own_predictions() {
-    let mut network = Network::<f32, 1, 2, 1>::zeros();
+    let mut network = ElmanNetwork::<f32, 1, 2, 1>::zeros();
     network.cell.activation = Activation::Relu;
     network.cell.w_xh = vector![1.0, 0.0];
     network.cell.w_hh = matrix![0.0, 0.0; 1.0, 0.0];
@@ -60,7 +63,7 @@ fn forecast_fed_with_its_own_predictions() {
     let model = Forecaster { network, channels: [Channel::IDENTITY], mode: Mode::Raw };
 
     let afresh = |window: [f32; 3]| {
-        let mut predictor = Predictor::<1, 2, 3>::new(&model);
+        let mut predictor = Predictor::<Elman<f32, 1, 2>, 1, 2, 3>::new(&model);
         window.map(|x| predictor.step(&[x])[0])[2]
     };
     let y_1 = afresh([0.5, 0.6, 0.7]);
@@ -68,7 +71,7 @@ fn forecast_fed_with_its_own_predictions() {
     let y_3 = afresh([0.7, y_1, y_2]);
     assert_close([y_1, y_2, y_3].map(f64::from), [0.72, 0.724, 0.7248], 1e-6);
 
-    let mut predictor = Predictor::<1, 2, 3>::new(&model);
+    let mut predictor = Predictor::<Elman<f32, 1, 2>, 1, 2, 3>::new(&model);
     let [.., last] = [0.5, 0.6, 0.7].map(|x| predictor.step(&[x]));
     let recursive: Vec<[f32; 1]> = predictor.forecast(last).take(3).collect();
     assert_eq!(recursive, [[y_1], [y_2], [y_3]]);
@@ -84,7 +87,7 @@ fn forecast_fed_with_its_own_predictions() {
 /// - dJ/dW_xh = e_3 x_3^T + e_2 x_2^T + e_1 x_1^T: the same errors, with what W_xh was multiplied by.
 #[test]
 fn gradients_of_three_steps_written_out() {
-    let network = Network::<f64, 2, 3, 2>::random(7);
+    let network = ElmanNetwork::<f64, 2, 3, 2>::random(7);
     let x = [[0.5, -0.3], [0.6, 0.8], [-0.7, 0.2]];
     let h_0 = [0.3, -0.1, 0.4];
     let target = [0.2, -0.5];
@@ -117,30 +120,32 @@ fn gradients_of_three_steps_written_out() {
     let dj_dw_xh = term_3 + term_2 + term_1;
 
     let mut gradient = Network::zeros();
-    let mut bptt = Bptt::<f64, 3, 2, 3>::new();
+    let mut bptt = Bptt::<f64, Elman<f64, 2, 3>, 2, 3, 2, 3>::new();
     let targets = [[0.0; 2], [0.0; 2], target];
-    bptt.gradient(&network, &x, &h_0, &targets, Labels::Last, 3, &mut gradient);
+    let start = [h_0, [0.0; 3]];
+    bptt.gradient(&network, &x, &start, &targets, Labels::Last, 3, &mut gradient);
     assert!((gradient.cell.w_hh - dj_dw_hh).amax() < 1e-15);
     assert!((gradient.cell.w_xh - dj_dw_xh).amax() < 1e-15);
     assert!(dj_dw_hh.amax() > 1e-2 && term_1.amax() > 1e-3);
 
     // Cut after two steps, the term of k = 1 is missing, and nothing else.
-    bptt.gradient(&network, &x, &h_0, &targets, Labels::Last, 2, &mut gradient);
+    bptt.gradient(&network, &x, &start, &targets, Labels::Last, 2, &mut gradient);
     assert!((gradient.cell.w_xh - (term_3 + term_2)).amax() < 1e-15);
 }
 
 /// x = (0.5, 0), one label 1 at the end, h_0 = 0, J = (y_2 - 1)^2; five decimals by a calculator.
 #[test]
 fn two_units_on_paper() {
-    let mut network = Network::<f64, 1, 2, 1>::zeros();
+    let mut network = ElmanNetwork::<f64, 1, 2, 1>::zeros();
     network.cell.w_xh = vector![1.0, -0.5];
     network.cell.w_hh = matrix![0.5, 0.0; 1.0, 0.0];
     network.readout.w = matrix![2.0, 1.0];
-    let mut bptt = Bptt::<f64, 2, 1, 2>::new();
+    let mut bptt = Bptt::<f64, Elman<f64, 1, 2>, 1, 2, 1, 2>::new();
     let mut gradient = Network::zeros();
     let targets = [[0.0], [1.0]];
     let x = [[0.5], [0.0]];
-    let loss = bptt.gradient(&network, &x, &[0.0; 2], &targets, Labels::Last, 2, &mut gradient);
+    let loss =
+        bptt.gradient(&network, &x, &network.rest(), &targets, Labels::Last, 2, &mut gradient);
     let near = |got: &[f64], wanted: &[f64]| {
         assert_eq!(got.len(), wanted.len());
         got.iter().zip(wanted).for_each(|(&g, &w)| assert_close([g], [w], 6e-6));
@@ -216,13 +221,14 @@ fn the_next_word() {
     let words = WORDS.map(one_hot);
     let [x @ .., _] = words;
     let [_, targets @ ..] = words;
-    let mut network = Network::<f32, 5, 8, 5>::random(3);
+    let mut network = ElmanNetwork::<f32, 5, 8, 5>::random(3);
     network.head = Head::Softmax;
     let mut gradient = network;
     let mut adam = Adam::new(Network::zeros());
-    let mut bptt = Bptt::<f32, 8, 5, 5>::new();
-    let mut train = |network: &mut Network<f32, 5, 8, 5>| {
-        let loss = bptt.gradient(network, &x, &[0.0; 8], &targets, Labels::Every, 5, &mut gradient);
+    let mut bptt = Bptt::<f32, Elman<f32, 5, 8>, 5, 8, 5, 5>::new();
+    let mut train = |network: &mut ElmanNetwork<f32, 5, 8, 5>| {
+        let loss =
+            bptt.gradient(network, &x, &network.rest(), &targets, Labels::Every, 5, &mut gradient);
         adam.update(network, &gradient, 0.05);
         loss
     };
@@ -232,9 +238,9 @@ fn the_next_word() {
     let last = (0..200).map(|_| train(&mut network)).last();
     assert!(last.is_some_and(|loss| loss < 0.05), "{last:?}");
 
-    let mut h = [0.0; 8];
+    let mut memory = network.rest();
     for (x, target) in x.iter().zip(&targets) {
-        let p = network.step(x, &mut h);
+        let p = network.step(x, &mut memory);
         assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
         let of_the_next: f32 = p.iter().zip(target).map(|(p, t)| p * t).sum();
         assert!(of_the_next > 0.9, "{p:?}");

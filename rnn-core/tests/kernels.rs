@@ -7,7 +7,7 @@ mod reference;
 use reference::{Matrix, Real, Rounding, bits, column_major, matrix};
 use rnn_core::Scalar;
 use rnn_core::activation::{Activation, approx};
-use rnn_core::kernel::{Arithmetic, Inference, Product};
+use rnn_core::kernel::{Arithmetic, Columns, Inference, Product};
 use rnn_core::random::SplitMix64;
 
 #[cfg(feature = "std")]
@@ -71,14 +71,16 @@ fn kernel<T: Real, A: Arithmetic<T>>(verb: Verb, case: &Case<T>) -> Vec<T> {
     match verb {
         Verb::Affine if n_2 == 0 => A::affine(&mut out, *rows, bias, first, Product::NONE),
         Verb::Affine => A::affine(&mut out, *rows, bias, first, Product::new(&w_2, &x_2, n_2)),
-        Verb::Readout => A::readout(&mut out, *rows, bias, first),
+        Verb::Readout => A::readout(&mut out, *rows, bias, &w_1, &x_1, n_1),
         Verb::TransposeMultiply => {
             out = x_1.clone();
-            A::transpose_multiply(&mut out, &w_1, *rows, n_1, &d);
+            let mut space = vec![T::ZERO; A::transposed_len(*rows, n_1)];
+            let w_1 = A::transposed(&w_1, *rows, n_1, &mut space);
+            A::transpose_multiply(&mut out, w_1, *rows, n_1, &d);
         }
         Verb::Outer => {
             out = w_1.clone();
-            A::outer(&mut out, &d, *rows, &x_1, n_1);
+            A::outer(&mut out, &d, *rows, Columns::Values(&x_1), n_1);
         }
     }
     out

@@ -1,151 +1,159 @@
 //! Writing a model file: what is written comes back, and what doesn't fit together is refused.
-//!
-//! golden/tiny.rnn holds 2 channels and 3 hidden units; `UPDATE_GOLDEN=1 cargo test` writes it anew.
 
-use rnn_core::activation::Activation;
-use rnn_core::forecast::Forecaster;
-use rnn_core::model_file::{Contents, Error, Header, LIMIT, ModelFile, NAME, encode};
-use rnn_core::network::{Head, Network};
-use rnn_core::parameters::Parameters;
-use rnn_core::scaling::{Channel, Mode};
-use rnn_core::stream::Predictor;
+mod made;
 
-static TINY: &[u8] = include_bytes!("golden/tiny.rnn");
-const LENGTH: usize = 64 + 2 * 80 + 4 * 26 + 3 * 2 * 8 + 4;
-
-const HEADER: Header = Header {
-    inputs: 2,
-    hidden: 3,
-    window: 0,
-    mode: Mode::Difference,
-    target: 1,
-    self_tests: 3,
-    seed: 0x0123_4567_89AB_CDEF,
+use made::{Made, STACK, TINY, stack, stack_model, text, tiny, tiny_model};
+use rnn_core::layers::{Kind, Layers};
+use rnn_core::model_file::{
+    Error, Header, LIMIT, MODULE, ModelFile, NAME, Task, Unit, VOCABULARY_LIMIT,
 };
-const NAMES: [&str; 2] = ["temperature °C", "CO₂"];
-const SAMPLES: [[f32; 2]; 3] = [[20.5, 400.0], [20.75, 401.5], [20.5, 402.0]];
+use rnn_core::scaling::{Channel, Mode};
 
-fn model() -> Forecaster<2, 3> {
-    let scales = |level_mean, level_deviation, difference_mean, difference_deviation| Channel {
-        level_mean,
-        level_deviation,
-        difference_mean,
-        difference_deviation,
-    };
-    let channels = [scales(20.0, 2.5, 0.01, 0.4), scales(401.0, 3.0, -0.25, 1.5)];
-    Forecaster { network: Network::random(21), channels, mode: Mode::Difference }
-}
+/// Header 128, channels 2 x 80, 26 parameters, 3 self-test samples of 2 numbers.
+const LENGTH: usize = 128 + 2 * 80 + 4 * 26 + 3 * 2 * 8 + 4;
+/// 1 channel, 32 + 57 parameters and the readout's 4; two names and 34 biases; 4 samples of 1 number.
+const STACK_LENGTH: usize = STACK_MODULES + 2 * MODULE + 4 * 34 + 4 * 8 + 4;
+const STACK_MODULES: usize = 128 + 80 + 4 * (32 + 57 + 4);
 
-/// The model as `encode` writes it into so many bytes of 0xAA, with something changed before; and
-/// what `encode` says.
-fn encoded(room: usize, change: impl FnOnce(&mut Contents<'_>)) -> (Vec<u8>, Result<usize, Error>) {
-    let model = model();
-    let mut predictor = Predictor::<2, 3, 0>::new(&model);
-    let predictions = SAMPLES.map(|sample| predictor.step(&sample));
-    let mut contents = Contents {
-        header: HEADER,
-        model: model.view(),
-        names: &NAMES,
-        samples: SAMPLES.as_flattened(),
-        predictions: predictions.as_flattened(),
-    };
-    change(&mut contents);
-    let mut out = vec![0xAA; room];
-    let length = encode(&contents, &mut out);
-    (out, length)
+fn check_golden(name: &str, golden: &[u8], made: &Made) {
+    let bytes = made.bytes();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/");
+        return std::fs::write(format!("{folder}{name}"), &bytes).expect("a file is written");
+    }
+    assert_eq!(bytes, golden, "{name}");
 }
 
 #[test]
-fn the_golden_file_is_what_encode_writes() {
-    let (bytes, length) = encoded(LENGTH, |_| {});
-    assert_eq!(length, Ok(LENGTH));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tiny.rnn");
-        return std::fs::write(path, &bytes).expect("the golden file can be written");
-    }
-    assert_eq!(bytes, TINY);
+fn the_golden_files_are_what_encode_writes() {
+    check_golden("tiny.rnn", TINY, &tiny());
+    check_golden("stack.rnn", STACK, &stack());
+}
+
+/// Everything that went into a file, read out of it.
+fn check_parts(made: &Made) {
+    let bytes = made.bytes();
+    let file = ModelFile::parse(&bytes).expect("just written");
+    let Made { header, names, channels, parameters, modules, biases, samples, predictions } = made;
+    assert_eq!(file.header, *header);
+    assert!((0..header.inputs).map(|i| file.name(i)).eq(names.iter().copied()));
+    assert_eq!(file.name(header.inputs), "");
+    assert!(channels.iter().enumerate().all(|(i, channel)| file.channel(i) == *channel));
+    assert_eq!(file.channel(channels.len()), Channel::IDENTITY);
+    assert!(file.parameters().eq(parameters.iter().copied()));
+    assert_eq!(file.modules(), *modules);
+    assert!(file.biases().eq(biases.iter().copied()));
+    let tests = samples.iter().copied().zip(predictions.iter().copied());
+    assert!(file.self_tests().eq(tests));
+    assert_eq!(file.crc().to_le_bytes(), bytes[bytes.len() - 4..]);
 }
 
 #[test]
 fn what_is_written_comes_back() {
-    let file = ModelFile::parse(TINY).expect("the golden file is whole");
-    assert_eq!(file.header, HEADER);
-    assert_eq!([file.name(0), file.name(1), file.name(2)], [NAMES[0], NAMES[1], ""]);
-    assert_eq!([file.channel(0), file.channel(1)], model().channels);
-    assert_eq!(file.forecaster(), Ok(model()));
-    let parameters: Vec<f32> = file.parameters().collect();
-    assert!(parameters.iter().eq(model().network.tensors().flatten()));
-    assert!(file.self_tests().map(|(sample, _)| sample).eq(SAMPLES.into_iter().flatten()));
-    assert_eq!(file.crc().to_le_bytes(), TINY[LENGTH - 4..]);
+    check_parts(&tiny());
+    check_parts(&stack());
+    check_parts(&text(Unit::Character));
+    let words = Made { names: vec!["<unknown>", "the", "cat", "."], ..text(Unit::Word) };
+    check_parts(&words);
+    assert_eq!(TINY.len(), LENGTH);
+    assert_eq!(STACK.len(), STACK_LENGTH);
+}
+
+#[test]
+fn models_of_fixed_size_come_back() {
+    let file = ModelFile::parse(TINY).expect("whole");
+    assert_eq!(file.elman(0).and_then(|cell| file.forecaster(cell)), Ok(tiny_model()));
+    let file = ModelFile::parse(STACK).expect("whole");
+    let cell = stack_model().network.cell;
+    assert_eq!(file.lstm(0), Ok(cell.lower));
+    assert_eq!(file.gru_reset_after(1), Ok(cell.upper));
+    assert_eq!(file.forecaster(cell), Ok(stack_model()));
+    let bytes = text(Unit::Character).bytes();
+    let file = ModelFile::parse(&bytes).expect("just written");
+    let cell = file.gru_reset_before::<4, 2>(0).expect("such a cell");
+    let network = file.network::<_, 4, 2, 4>(cell).expect("such a network");
+    assert_eq!(network.head, rnn_core::network::Head::Softmax);
+    assert_eq!(file.forecaster::<_, 4, 2>(cell).err(), Some(Error::Field { offset: 10 }));
 }
 
 #[test]
 fn nothing_is_written_beyond_the_length() {
-    let (bytes, length) = encoded(LENGTH + 50, |_| {});
+    let (bytes, length) = tiny().encode(LENGTH + 50);
     assert_eq!(length, Ok(LENGTH));
     assert!(bytes[LENGTH..].iter().all(|b| *b == 0xAA));
-    assert_eq!(encoded(LENGTH - 1, |_| {}).1, Err(Error::Room { needed: LENGTH }));
+    assert_eq!(tiny().encode(LENGTH - 1).1, Err(Error::Room { needed: LENGTH }));
 }
 
 #[test]
 fn a_file_without_self_tests_and_with_the_longest_name_comes_back() {
-    let model = model();
-    let longest = "n".repeat(NAME);
-    let header = Header { self_tests: 0, ..HEADER };
-    let names = ["", &longest];
-    let contents =
-        Contents { header, model: model.view(), names: &names, samples: &[], predictions: &[] };
-    let mut bytes = [0; LENGTH - 3 * 2 * 8];
-    assert_eq!(encode(&contents, &mut bytes), Ok(bytes.len()));
-    let file = ModelFile::parse(&bytes).expect("just written");
-    assert_eq!([file.name(0), file.name(1)], names);
+    let longest: &str = "n".repeat(NAME).leak();
+    let header = Header { self_tests: 0, ..tiny().header };
+    let (names, nothing) = (vec!["", longest], vec![]);
+    check_parts(&Made { header, names, samples: nothing.clone(), predictions: nothing, ..tiny() });
 }
 
 /// The offset of the field that `encode` names.
 #[track_caller]
-fn refused(offset: usize, change: impl FnOnce(&mut Contents<'_>)) {
-    assert_eq!(encoded(2 * LENGTH, change).1, Err(Error::Field { offset }));
+fn refused(offset: usize, mut made: Made, change: impl FnOnce(&mut Made)) {
+    change(&mut made);
+    assert_eq!(made.encode(2 * LENGTH).1, Err(Error::Field { offset }));
 }
 
 #[test]
 fn a_model_that_the_format_has_no_place_for_is_refused() {
-    refused(10, |c| c.model.network.head = Head::Softmax);
-    refused(11, |c| c.model.network.cell.activation = Activation::Relu);
-    // No bias.
-    refused(64 + 2 * 80 + 4 * (3 * 2 + 3 * 3), |c| c.model.network.cell.b = &[]);
-    refused(64 + 80, |c| {
-        c.names =
-            &["a", "more than sixty-four bytes, in which a channel's name has its place here"];
+    let long = "more than sixty-four bytes, in which a channel's name has its place here";
+    refused(128 + 80, tiny(), |m| m.names = vec!["a", long]);
+    refused(128, tiny(), |m| m.names = vec!["a\0b", "c"]);
+    refused(128 + 4, text(Unit::Character), |m| m.names[1] = "ab cd");
+    refused(128 + 3 * 32, text(Unit::Word), |m| {
+        m.names[3] = "a word of more than thirty-two bytes";
     });
-    refused(64, |c| c.names = &["a\0b", "c"]);
-    let number = encoded(LENGTH, |c| c.samples = &[1.0, 2.0, 3.0, f32::NAN, 5.0, 6.0]).1;
-    assert_eq!(number, Err(Error::Number { offset: LENGTH - 4 - 2 * 24 + 4 * 3 }));
+    let module = "m".repeat(MODULE + 1).leak();
+    refused(STACK_MODULES, stack(), |m| m.modules[0] = module);
+    refused(STACK_MODULES + MODULE, stack(), |m| m.modules[1] = "a\0b");
+    let mut made = tiny();
+    made.samples[3] = f32::NAN;
+    let error = Error::Number { offset: LENGTH - 4 - 2 * 24 + 4 * 3 };
+    assert_eq!(made.encode(LENGTH).1, Err(error));
 }
 
 #[test]
 fn what_does_not_fit_together_is_refused() {
-    refused(14, |c| c.header.mode = Mode::Raw);
-    refused(14, |c| c.model.mode = Mode::Residual);
-    refused(16, |c| c.header.inputs = 3);
-    refused(16, |c| c.names = &NAMES[..1]);
-    refused(16, |c| c.model.channels = &c.model.channels[..1]);
-    refused(20, |c| c.header.hidden = 4);
-    refused(20, |c| c.model.network.readout.inputs = 2);
-    refused(24, |c| c.model.network.readout.outputs = 1);
-    refused(32, |c| c.header.target = 2);
-    refused(36, |c| c.header.self_tests = 2);
-    refused(36, |c| c.predictions = &c.predictions[..4]);
-    refused(64 + 2 * 80, |c| c.model.network.cell.w_xh = &c.model.network.cell.w_xh[..5]);
+    let tensors = 128 + 2 * 80;
+    refused(16, tiny(), |m| m.header.inputs = 3);
+    refused(16, tiny(), |m| m.names.truncate(1));
+    refused(16, tiny(), |m| m.channels.truncate(1));
+    refused(16, text(Unit::Word), |m| m.channels = vec![Channel::IDENTITY; 4]);
+    refused(24, tiny(), |m| {
+        m.header.task = Task::Forecast { mode: Mode::Raw, target: 2 };
+    });
+    refused(28, tiny(), |m| m.header.self_tests = 2);
+    refused(28, tiny(), |m| m.predictions.truncate(4));
+    refused(28, text(Unit::Word), |m| m.samples = vec![0.0; 2 * 4]);
+    refused(tensors, tiny(), |m| m.header.layers = Layers::one(Kind::Lstm, 3));
+    refused(tensors, tiny(), |m| m.parameters.truncate(25));
+    refused(tensors, tiny(), |m| m.parameters.push(0.0));
+    refused(LENGTH - 4 - 48 + 2 * MODULE, tiny(), |m| m.header.two_biases = true);
+    refused(STACK_LENGTH - 4 - 32 - 4 * 34, stack(), |m| m.biases.truncate(33));
 }
 
 #[test]
 fn sizes_beyond_the_limit_are_refused_before_they_are_multiplied() {
+    let kind = Kind::Lstm;
     for beyond in [LIMIT + 1, usize::MAX] {
-        refused(16, |c| c.header.inputs = beyond);
-        refused(20, |c| c.header.hidden = beyond);
-        refused(28, |c| c.header.window = beyond);
-        refused(36, |c| c.header.self_tests = beyond);
+        refused(16, tiny(), |m| m.header.inputs = beyond);
+        refused(20, tiny(), |m| m.header.window = beyond);
+        refused(28, tiny(), |m| m.header.self_tests = beyond);
+        refused(64, tiny(), |m| m.header.layers = Layers::one(kind, beyond));
+        refused(64 + 4, stack(), |m| {
+            m.header.layers = Layers::one(kind, 2).with(kind, beyond).expect("room for two");
+        });
     }
-    refused(16, |c| c.header.inputs = 0);
-    refused(20, |c| c.header.hidden = 0);
+    refused(16, text(Unit::Word), |m| m.header.inputs = VOCABULARY_LIMIT + 1);
+    refused(16, tiny(), |m| m.header.inputs = 0);
+    refused(64, tiny(), |m| m.header.layers = Layers::one(kind, 0));
+    // Each size within its limit, but gigabytes together.
+    let one = Layers::one(kind, LIMIT);
+    let many = (1..8).fold(one, |layers, _| layers.with(kind, LIMIT).expect("room for eight"));
+    refused(32, tiny(), |m| m.header.layers = many);
 }

@@ -2,7 +2,8 @@
 //! same seed, in debug and release.
 
 use rnn_core::bptt::{Bptt, Labels};
-use rnn_core::network::Network;
+use rnn_core::elman::Elman;
+use rnn_core::network::ElmanNetwork;
 use rnn_core::optimizer::{Adam, Momentum, clip_norm, norm, sgd};
 use rnn_core::parameters::Parameters;
 
@@ -57,7 +58,7 @@ fn adam() {
 /// 3-4-12-13: the norm goes over all tensors together.
 #[test]
 fn clipping() {
-    let mut gradient = Network::<f64, 1, 1, 1>::zeros();
+    let mut gradient = ElmanNetwork::<f64, 1, 1, 1>::zeros();
     gradient.tensors_mut().zip([3.0, 0.0, -4.0, 12.0, 0.0]).for_each(|(tensor, v)| tensor[0] = v);
     assert_eq!(norm(&gradient), 13.0);
     let before = gradient;
@@ -72,6 +73,7 @@ fn clipping() {
 }
 
 const STEPS: usize = 20;
+type Net = ElmanNetwork<f32, 1, 8, 1>;
 
 /// sin(0.3 t), its labels the next value; computed without a library so that its bits are the same
 /// everywhere: s_{t+1} = 2 cos(0.3) s_t - s_{t-1}.
@@ -85,11 +87,11 @@ fn sine() -> [f32; 401] {
 }
 
 /// Mean squared error of the stream's second half, and of saying that nothing changes.
-fn score(network: &Network<f32, 1, 8, 1>, series: &[f32]) -> (f32, f32) {
-    let mut h = [0.0; 8];
+fn score(network: &Net, series: &[f32]) -> (f32, f32) {
+    let mut memory = network.rest();
     let (mut network_error, mut persistence) = (0.0, 0.0);
     for (t, pair) in series.windows(2).enumerate() {
-        let [y] = network.step(&[pair[0]], &mut h);
+        let [y] = network.step(&[pair[0]], &mut memory);
         if t >= 200 {
             network_error += (y - pair[1]) * (y - pair[1]) / 200.0;
             persistence += (pair[0] - pair[1]) * (pair[0] - pair[1]) / 200.0;
@@ -100,31 +102,31 @@ fn score(network: &Network<f32, 1, 8, 1>, series: &[f32]) -> (f32, f32) {
 
 /// 30 passes over the first half, in stretches of 20 steps with the state carried from each to the
 /// next.
-fn trained(seed: u64) -> (Network<f32, 1, 8, 1>, f32) {
+fn trained(seed: u64) -> (Net, f32) {
     let series = sine();
-    let mut network = Network::<f32, 1, 8, 1>::random(seed);
-    let mut gradient = Network::zeros();
-    let mut adam = Adam::new(Network::zeros());
-    let mut bptt = Bptt::<f32, 8, 1, STEPS>::new();
+    let mut network = Net::random(seed);
+    let mut gradient = Net::zeros();
+    let mut adam = Adam::new(Net::zeros());
+    let mut bptt = Bptt::<f32, Elman<f32, 1, 8>, 1, 8, 1, STEPS>::new();
     let mut loss = 0.0;
     for _ in 0..30 {
-        let mut h_0 = [0.0; 8];
+        let mut start = network.rest();
         loss = 0.0;
-        for start in (0..200).step_by(STEPS) {
-            let x = core::array::from_fn(|t| [series[start + t]]);
-            let targets = core::array::from_fn(|t| [series[start + t + 1]]);
+        for first in (0..200).step_by(STEPS) {
+            let x = core::array::from_fn(|t| [series[first + t]]);
+            let targets = core::array::from_fn(|t| [series[first + t + 1]]);
             let labels = Labels::Every;
             loss +=
-                bptt.gradient(&network, &x, &h_0, &targets, labels, STEPS, &mut gradient) / 10.0;
+                bptt.gradient(&network, &x, &start, &targets, labels, STEPS, &mut gradient) / 10.0;
             clip_norm(&mut gradient, 1.0);
             adam.update(&mut network, &gradient, 0.01);
-            h_0 = bptt.last_state().copied().unwrap_or(h_0);
+            bptt.last_state(&mut start);
         }
     }
     (network, loss)
 }
 
-fn digest(network: &Network<f32, 1, 8, 1>) -> u32 {
+fn digest(network: &Net) -> u32 {
     let bytes: Vec<u8> = network.tensors().flatten().flat_map(|w| w.to_le_bytes()).collect();
     crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&bytes)
 }
@@ -134,7 +136,7 @@ fn a_network_learns_a_sine_and_beats_persistence() {
     let (network, loss) = trained(1);
     assert!(loss < 2e-3, "training loss {loss}");
     let (error, persistence) = score(&network, &sine());
-    let (untrained, _) = score(&Network::random(1), &sine());
+    let (untrained, _) = score(&Net::random(1), &sine());
     assert!(untrained > persistence, "an untrained network must not be this good: {untrained}");
     assert!(error < 0.05 * persistence, "{error}, persistence {persistence}");
 }

@@ -1,13 +1,17 @@
 //! PyTorch's numbers for the same weights and sequences (golden/pytorch.txt, made by
 //! golden/make_golden.py): outputs, losses and every gradient agree to 1e-10 relative, the losses and
-//! weights of 20 updates to 1e-9.
+//! weights of 20 updates to 1e-9. GRU (reset after) and LSTM, and stacks of two layers, likewise.
 
 use std::collections::HashMap;
 
 use nalgebra::{SMatrix, SVector};
 use rnn_core::activation::Activation;
 use rnn_core::bptt::{Bptt, Labels};
-use rnn_core::network::{Head, Network};
+use rnn_core::cell::{Cell, Stack};
+use rnn_core::elman::Elman;
+use rnn_core::gru::Gru;
+use rnn_core::lstm::Lstm;
+use rnn_core::network::{ElmanNetwork, Head, Network};
 use rnn_core::optimizer::{Adam, Momentum, clip_norm, norm};
 use rnn_core::parameters::Parameters;
 
@@ -16,7 +20,8 @@ const H: usize = 3;
 const O: usize = 2;
 const LONGEST: usize = 50;
 
-type Net = Network<f64, I, H, O>;
+type Net = ElmanNetwork<f64, I, H, O>;
+type Workspace<C, const STEPS: usize> = Bptt<f64, C, I, H, O, STEPS>;
 
 /// The file's lines: a name and its numbers.
 struct Golden(HashMap<&'static str, Vec<f64>>);
@@ -67,8 +72,16 @@ impl Golden {
         })
     }
 
-    fn h_0(&self) -> [f64; H] {
-        core::array::from_fn(|i| self.get("h_0")[i])
+    /// A cell's memory whose first numbers, its state, are those of `line` from `from` on.
+    fn start<const BLOCKS: usize>(
+        &self,
+        line: &str,
+        from: usize,
+        count: usize,
+    ) -> [[f64; H]; BLOCKS] {
+        let mut memory = [[0.0; H]; BLOCKS];
+        memory.as_flattened_mut()[..count].copy_from_slice(&self.get(line)[from..from + count]);
+        memory
     }
 }
 
@@ -83,8 +96,28 @@ fn assert_close(got: &[f64], wanted: &[f64], relative: f64, what: &str) {
     }
 }
 
-fn flat(network: &Net) -> Vec<f64> {
+fn flat(network: &impl Parameters<f64>) -> Vec<f64> {
     network.tensors().flatten().copied().collect()
+}
+
+/// Outputs, loss and gradient under `name`.
+fn check_case<C: Cell<f64, I, H>, const STEPS: usize>(
+    golden: &Golden,
+    name: &str,
+    network: &Network<f64, C, I, H, O>,
+    start: &C::Memory,
+    labels: Labels,
+) {
+    let mut bptt = Workspace::<C, STEPS>::new();
+    let mut gradient = network.clone();
+    let (x, targets) = (golden.x::<STEPS>(), golden.targets::<STEPS>(network.head));
+    let loss = bptt.gradient(network, &x, start, &targets, labels, STEPS, &mut gradient);
+    let of = |what: &str| golden.get(&format!("{name}.{what}"));
+    let y = bptt.forward(network, &x, start).as_flattened();
+    let scored = &y[y.len() - of("y").len()..];
+    assert_close(scored, of("y"), 1e-10, &format!("{name}.y"));
+    assert_close(&[loss], of("loss"), 1e-10, &format!("{name}.loss"));
+    assert_close(&flat(&gradient), of("gradient"), 1e-10, &format!("{name}.gradient"));
 }
 
 fn check<const STEPS: usize>(golden: &Golden) {
@@ -98,19 +131,8 @@ fn check<const STEPS: usize>(golden: &Golden) {
                 let name =
                     format!("{sigma}.{}.{kind}.{STEPS}", if bias { "bias" } else { "no_bias" });
                 let network = golden.network(activation, bias, head);
-                let mut bptt = Bptt::<f64, H, O, STEPS>::new();
-                let mut gradient = network;
-                let (x, targets) = (golden.x::<STEPS>(), golden.targets::<STEPS>(head));
-                let h_0 = golden.h_0();
-                let loss =
-                    bptt.gradient(&network, &x, &h_0, &targets, labels, STEPS, &mut gradient);
-                let of = |what: &str| golden.get(&format!("{name}.{what}"));
-                let y = bptt.forward(&network, &x, &h_0).as_flattened();
-                let scored = &y[y.len() - of("y").len()..];
-                assert_close(scored, of("y"), 1e-10, &format!("{name}.y"));
-                assert_close(&[loss], of("loss"), 1e-10, &format!("{name}.loss"));
-                let what = format!("{name}.gradient");
-                assert_close(&flat(&gradient), of("gradient"), 1e-10, &what);
+                let start = golden.start("h_0", 0, H);
+                check_case::<_, STEPS>(golden, &name, &network, &start, labels);
             }
         }
     }
@@ -124,17 +146,58 @@ fn outputs_losses_and_gradients() {
     check::<LONGEST>(&golden);
 }
 
+/// A cell, or a stack, by its name in the file.
+fn check_cell<C: Cell<f64, I, H>>(name: &str, start: impl Fn(&Golden, &str) -> C::Memory) {
+    let golden = Golden::read();
+    let mut network = Network::<f64, C, I, H, O>::zeros();
+    let mut parameters = golden.get(&format!("{name}.parameters")).iter();
+    for tensor in network.tensors_mut() {
+        tensor.iter_mut().zip(&mut parameters).for_each(|(to, from)| *to = *from);
+    }
+    assert_eq!(flat(&network).len(), golden.get(&format!("{name}.parameters")).len());
+    let start = start(&golden, &format!("{name}.start"));
+    let of = |kind: &str| format!("{name}.{kind}");
+    check_case::<C, 3>(&golden, &of("mse_last.3"), &network, &start, Labels::Last);
+    check_case::<C, 20>(&golden, &of("mse_every.20"), &network, &start, Labels::Every);
+    network.head = Head::Softmax;
+    let name = of("cross_entropy_every.20");
+    check_case::<C, 20>(&golden, &name, &network, &start, Labels::Every);
+}
+
+#[test]
+fn gru() {
+    check_cell::<Gru<f64, I, H>>("gru", |golden, line| golden.start(line, 0, H));
+}
+
+#[test]
+fn lstm() {
+    check_cell::<Lstm<f64, I, H>>("lstm", |golden, line| golden.start(line, 0, 2 * H));
+}
+
+#[test]
+fn stacks_of_two() {
+    check_cell::<Stack<Elman<f64, I, H>, Elman<f64, H, H>, H>>("rnn_2", |golden, line| {
+        (golden.start(line, 0, H), golden.start(line, H, H))
+    });
+    check_cell::<Stack<Gru<f64, I, H>, Gru<f64, H, H>, H>>("gru_2", |golden, line| {
+        (golden.start(line, 0, H), golden.start(line, H, H))
+    });
+    check_cell::<Stack<Lstm<f64, I, H>, Lstm<f64, H, H>, H>>("lstm_2", |golden, line| {
+        (golden.start(line, 0, 2 * H), golden.start(line, 2 * H, 2 * H))
+    });
+}
+
 /// 20 updates on the whole sequence.
 fn check_trace(name: &str, mut update: impl FnMut(&mut Net, &mut Net)) {
     let golden = Golden::read();
     let mut network = golden.network(Activation::Tanh, true, Head::Linear);
     let mut gradient = Net::zeros();
-    let mut bptt = Bptt::<f64, H, O, LONGEST>::new();
+    let mut bptt = Workspace::<Elman<f64, I, H>, LONGEST>::new();
     let (x, targets) = (golden.x(), golden.targets(Head::Linear));
     let losses: [f64; 20] = core::array::from_fn(|_| {
-        let h_0 = golden.h_0();
+        let start = golden.start("h_0", 0, H);
         let labels = Labels::Every;
-        let loss = bptt.gradient(&network, &x, &h_0, &targets, labels, LONGEST, &mut gradient);
+        let loss = bptt.gradient(&network, &x, &start, &targets, labels, LONGEST, &mut gradient);
         update(&mut network, &mut gradient);
         loss
     });

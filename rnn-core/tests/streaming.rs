@@ -3,10 +3,16 @@
 
 mod reference;
 
-use reference::{Real, Rnn, bits};
-use rnn_core::bptt::Bptt;
+use reference::{Known, Real, Rnn, bits, shape};
+use rnn_core::bptt::{Bptt, Labels};
+use rnn_core::cell::Stack;
+use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
-use rnn_core::network::Network;
+use rnn_core::gru::{Gru, ResetAfter, ResetBefore};
+use rnn_core::kernel::{Columns, Inference};
+use rnn_core::lstm::Lstm;
+use rnn_core::network::{ElmanNetwork, Network, NetworkRef};
+use rnn_core::parameters::Parameters;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::stream::Predictor;
@@ -20,63 +26,119 @@ fn inputs<T: Real, const I: usize, const N: usize>() -> [[T; I]; N] {
 }
 
 /// N one-step calls, one N-step call, 10-step calls with the state carried, a run resumed from a
-/// saved state, and the naive reference.
-fn check_steps<T: Real, const I: usize, const H: usize, const O: usize, const N: usize>() {
-    let network = Network::<T, I, H, O>::random(12);
+/// saved state, the same network on flat parameters, and the naive reference.
+fn check_steps<T, C, const I: usize, const H: usize, const O: usize, const N: usize>()
+where
+    T: Real,
+    C: Known<T, I, H>,
+{
+    let network = Network::<T, C, I, H, O>::random(12);
     let x = inputs::<T, I, N>();
-    let mut h = [T::ZERO; H];
+    let mut memory = C::rest();
+    let mut saved = C::rest();
     let (mut states, mut outputs) = (vec![], vec![]);
-    for x in &x {
-        outputs.push(network.step(x, &mut h));
-        states.push(h);
+    for (t, x) in x.iter().enumerate() {
+        if t == N / 2 {
+            saved = memory.clone();
+        }
+        outputs.push(network.step(x, &mut memory));
+        states.push(*C::h(&memory));
     }
     let (states, outputs) = (bits(states.as_flattened()), bits(outputs.as_flattened()));
 
-    let mut whole = Bptt::<T, H, O, N>::new();
-    let y = bits(whole.forward(&network, &x, &[T::ZERO; H]).as_flattened());
+    let mut whole = Bptt::<T, C, I, H, O, N>::new();
+    let y = bits(whole.forward(&network, &x, &C::rest()).as_flattened());
     assert!(y == outputs && bits(whole.states().as_flattened()) == states, "one call, N {N}");
 
-    let mut chunk = Bptt::<T, H, O, 10>::new();
-    let mut carried = [T::ZERO; H];
+    let mut chunk = Bptt::<T, C, I, H, O, 10>::new();
+    let mut carried = C::rest();
     let (whole_chunks, _) = x.as_chunks::<10>();
     for (c, x) in whole_chunks.iter().enumerate() {
         let y = bits(chunk.forward(&network, x, &carried).as_flattened());
-        carried = *chunk.last_state().expect("ten steps");
+        chunk.last_state(&mut carried);
         assert_eq!(y, outputs[c * 10 * O..][..10 * O], "chunk {c}");
     }
 
     // From half of the way on, starting with the state that was saved there.
-    let half = N / 2;
-    let mut resumed = core::array::from_fn(|i| match half {
-        0 => T::ZERO,
-        _ => whole.states()[half - 1][i],
-    });
-    let tail: Vec<[T; O]> = x[half..].iter().map(|x| network.step(x, &mut resumed)).collect();
-    assert_eq!(bits(tail.as_flattened()), outputs[half * O..], "resumed");
+    let tail: Vec<[T; O]> = x[N / 2..].iter().map(|x| network.step(x, &mut saved)).collect();
+    assert_eq!(bits(tail.as_flattened()), outputs[N / 2 * O..], "resumed");
 
+    let shape = shape(&network.cell.layers(), O);
+    let flat: Vec<T> = network.tensors().flatten().copied().collect();
+    let flat = NetworkRef::new(shape, &flat).expect("as many as the shape needs");
     let naive = Rnn::of(&network);
-    let mut h = vec![T::ZERO; H];
+    let mut memory = vec![T::ZERO; shape.memory()];
+    let mut naive_states = naive.rest();
     for (t, x) in x.iter().enumerate() {
-        h = naive.step(x, &h);
-        assert_eq!(bits(&h), states[t * H..][..H], "naive state {t}");
-        assert_eq!(bits(&naive.output(&h)), outputs[t * O..][..O], "naive output {t}");
+        let h = flat.step::<Inference>(Columns::Values(x), &mut memory);
+        assert_eq!(bits(h), states[t * H..][..H], "state {t} on flat parameters");
+        assert_eq!(bits(flat.h(&memory)), states[t * H..][..H]);
+        naive.step(x, &mut naive_states, &[]);
+        assert_eq!(bits(naive.h(&naive_states)), states[t * H..][..H], "naive state {t}");
+        let y = naive.output(&naive_states);
+        assert_eq!(bits(&y), outputs[t * O..][..O], "naive output {t}");
     }
 }
 
 #[test]
 fn many_steps_are_one_call() {
-    check_steps::<f32, 1, 32, 1, 500>();
-    check_steps::<f32, 3, 37, 3, 120>();
-    check_steps::<f32, 2, 20, 7, 50>();
-    check_steps::<f32, 2, 20, 8, 50>();
-    check_steps::<f32, 1, 1, 1, 1>();
-    check_steps::<f64, 1, 32, 1, 500>();
-    check_steps::<f64, 3, 17, 8, 30>();
-    check_steps::<f64, 2, 3, 2, 2>();
+    check_steps::<f32, Elman<_, 1, 32>, 1, 32, 1, 500>();
+    check_steps::<f32, Elman<_, 3, 37>, 3, 37, 3, 120>();
+    check_steps::<f32, Elman<_, 2, 20>, 2, 20, 7, 50>();
+    check_steps::<f32, Elman<_, 2, 20>, 2, 20, 8, 50>();
+    check_steps::<f32, Elman<_, 1, 1>, 1, 1, 1, 1>();
+    check_steps::<f64, Elman<_, 1, 32>, 1, 32, 1, 500>();
+    check_steps::<f64, Elman<_, 3, 17>, 3, 17, 8, 30>();
+    check_steps::<f64, Elman<_, 2, 3>, 2, 3, 2, 2>();
 }
 
+#[test]
+fn many_steps_of_gated_cells_are_one_call() {
+    check_steps::<f32, Gru<_, 2, 32, ResetAfter>, 2, 32, 1, 500>();
+    check_steps::<f32, Gru<_, 3, 13, ResetBefore>, 3, 13, 3, 120>();
+    check_steps::<f64, Gru<_, 1, 5, ResetAfter>, 1, 5, 9, 30>();
+    check_steps::<f64, Gru<_, 1, 5, ResetBefore>, 1, 5, 2, 30>();
+    check_steps::<f32, Lstm<_, 1, 32>, 1, 32, 1, 500>();
+    check_steps::<f32, Lstm<_, 3, 13>, 3, 13, 3, 120>();
+    check_steps::<f64, Lstm<_, 1, 1>, 1, 1, 1, 1>();
+}
+
+#[test]
+fn many_steps_of_stacks_are_one_call() {
+    check_steps::<f32, Stack<Elman<_, 2, 9>, Gru<_, 9, 6, ResetAfter>, 9>, 2, 6, 2, 120>();
+    check_steps::<f32, Stack<Lstm<_, 1, 12>, Gru<_, 12, 7, ResetBefore>, 12>, 1, 7, 1, 120>();
+    type Three<T> = Stack<Stack<Lstm<T, 1, 4>, Lstm<T, 4, 8>, 4>, Elman<T, 8, 3>, 8>;
+    check_steps::<f32, Three<f32>, 1, 3, 1, 60>();
+    check_steps::<f64, Three<f64>, 1, 3, 1, 60>();
+}
+
+/// A backward pass uses its trace up, but not the state that the next sequence starts from.
+fn check_state_after_backward<C: Known<f32, 2, 6>>() {
+    let network = Network::<f32, C, 2, 6, 2>::random(12);
+    let x = inputs::<f32, 2, 8>();
+    let mut bptt = Bptt::<f32, C, 2, 6, 2, 8>::new();
+    bptt.forward(&network, &x, &C::rest());
+    let [mut before, mut after] = [C::rest(), C::rest()];
+    bptt.last_state(&mut before);
+    let mut gradient = network.clone();
+    bptt.gradient(&network, &x, &C::rest(), &x, Labels::Every, 8, &mut gradient);
+    bptt.last_state(&mut after);
+    assert_ne!(before, C::rest());
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_gradient_leaves_the_state_for_the_next_sequence() {
+    check_state_after_backward::<Elman<_, 2, 6>>();
+    check_state_after_backward::<Gru<_, 2, 6, ResetBefore>>();
+    check_state_after_backward::<Stack<Lstm<_, 2, 5>, Lstm<_, 5, 6>, 5>>();
+}
+
+type Model = Forecaster<Elman<f32, 2, 9>, 2, 9>;
+type Stream<'m, const W: usize> = Predictor<'m, Elman<f32, 2, 9>, 2, 9, W>;
+
 /// Two channels with scales of their own.
-fn model(mode: Mode) -> Forecaster<2, 9> {
+fn model(mode: Mode) -> Model {
     let scales = |level_mean, level_deviation, difference_mean, difference_deviation| Channel {
         level_mean,
         level_deviation,
@@ -94,7 +156,7 @@ fn samples(n: usize) -> Vec<[f32; 2]> {
 }
 
 /// The network's input and the prediction by the formulas of the scaling.
-fn scaled(model: &Forecaster<2, 9>, sample: [f32; 2], before: [f32; 2]) -> [f32; 2] {
+fn scaled(model: &Model, sample: [f32; 2], before: [f32; 2]) -> [f32; 2] {
     core::array::from_fn(|i| {
         let c = &model.channels[i];
         match model.mode {
@@ -106,7 +168,7 @@ fn scaled(model: &Forecaster<2, 9>, sample: [f32; 2], before: [f32; 2]) -> [f32;
     })
 }
 
-fn unscaled(model: &Forecaster<2, 9>, o: [f32; 2], sample: [f32; 2]) -> [f32; 2] {
+fn unscaled(model: &Model, o: [f32; 2], sample: [f32; 2]) -> [f32; 2] {
     core::array::from_fn(|i| {
         let c = &model.channels[i];
         match model.mode {
@@ -119,16 +181,16 @@ fn unscaled(model: &Forecaster<2, 9>, o: [f32; 2], sample: [f32; 2]) -> [f32; 2]
 }
 
 /// What the network itself gives for scaled inputs, carried on (window 0) or afresh over a window.
-fn by_the_network(model: &Forecaster<2, 9>, samples: &[[f32; 2]], window: usize) -> Vec<[f32; 2]> {
+fn by_the_network(model: &Model, samples: &[[f32; 2]], window: usize) -> Vec<[f32; 2]> {
     let before = |t: usize| samples[t.saturating_sub(1)];
     let u: Vec<_> = (0..samples.len()).map(|t| scaled(model, samples[t], before(t))).collect();
     (0..samples.len())
         .map(|t| {
             let first = if window == 0 { 0 } else { (t + 1).saturating_sub(window) };
-            let mut h = [0.0; 9];
+            let mut memory = model.network.rest();
             let mut o = [0.0; 2];
             for u in &u[first..=t] {
-                o = model.network.step(u, &mut h);
+                o = model.network.step(u, &mut memory);
             }
             unscaled(model, o, samples[t])
         })
@@ -140,7 +202,7 @@ fn a_predictor_is_the_network_on_scaled_samples() {
     let samples = samples(60);
     for mode in MODES {
         let model = model(mode);
-        let mut stream = Predictor::<2, 9, 0>::new(&model);
+        let mut stream = Stream::<0>::new(&model);
         let predictions: Vec<_> = samples.iter().map(|s| stream.step(s)).collect();
         assert_eq!(predictions, by_the_network(&model, &samples, 0), "{mode:?}");
     }
@@ -150,7 +212,7 @@ fn check_windows<const W: usize>() {
     let samples = samples(40);
     for mode in MODES {
         let model = model(mode);
-        let mut windowed = Predictor::<2, 9, W>::new(&model);
+        let mut windowed = Stream::<W>::new(&model);
         let predictions: Vec<_> = samples.iter().map(|s| windowed.step(s)).collect();
         assert_eq!(predictions, by_the_network(&model, &samples, W), "{mode:?}, W {W}");
     }
@@ -166,8 +228,8 @@ fn a_windowed_predictor_starts_afresh() {
     check_windows::<64>();
 }
 
-fn run<const W: usize>(model: &Forecaster<2, 9>, samples: &[[f32; 2]]) -> Vec<[f32; 2]> {
-    let mut predictor = Predictor::<2, 9, W>::new(model);
+fn run<const W: usize>(model: &Model, samples: &[[f32; 2]]) -> Vec<[f32; 2]> {
+    let mut predictor = Stream::<W>::new(model);
     samples.iter().map(|s| predictor.step(s)).collect()
 }
 
@@ -205,10 +267,10 @@ fn leading_missing_values() {
         for t in 4..12 {
             u[t] = scaled(&model, gaps[t], if t == 4 { gaps[4] } else { gaps[t - 1] });
         }
-        let mut h = [0.0; 9];
+        let mut memory = model.network.rest();
         let wanted: Vec<[f32; 2]> = (0..12)
             .map(|t| {
-                let o = model.network.step(&u[t], &mut h);
+                let o = model.network.step(&u[t], &mut memory);
                 unscaled(&model, o, if t < 4 { mean } else { gaps[t] })
             })
             .collect();
@@ -219,7 +281,7 @@ fn leading_missing_values() {
 fn check_forecast<const W: usize>() {
     for mode in MODES {
         let model = model(mode);
-        let mut predictor = Predictor::<2, 9, W>::new(&model);
+        let mut predictor = Stream::<W>::new(&model);
         let last = samples(25).iter().map(|s| predictor.step(s)).last().expect("25 samples");
         let before = predictor.clone();
         let forecast: Vec<_> = predictor.forecast(last).take(10).collect();
@@ -245,7 +307,7 @@ fn extremes_give_finite_predictions() {
     let extremes = [1e30, -1e30, f32::MIN_POSITIVE, 1e-45, -0.0, 1e38, 20.0];
     for mode in MODES {
         let model = model(mode);
-        let mut predictor = Predictor::<2, 9, 0>::new(&model);
+        let mut predictor = Stream::<0>::new(&model);
         for (&a, &b) in extremes.iter().flat_map(|a| extremes.iter().map(move |b| (a, b))) {
             let prediction = predictor.step(&[a, b]);
             assert!(prediction.iter().all(|p| p.is_finite()), "{mode:?} {a} {b}: {prediction:?}");
@@ -260,7 +322,7 @@ fn inputs_are_held_within_their_limit() {
     let mut model = model(Mode::Raw);
     // Weak enough that 1000 does not drive tanh to its end.
     model.network.cell.w_xh *= 1e-3;
-    let first = |level: f32| Predictor::<2, 9, 0>::new(&model).step(&[level, -3.0]);
+    let first = |level: f32| Stream::<0>::new(&model).step(&[level, -3.0]);
     assert_eq!(first(1e30), first(2520.0));
     assert_eq!(first(-1e30), first(-2480.0));
     assert_ne!(first(2520.0), first(2500.0));
@@ -269,12 +331,12 @@ fn inputs_are_held_within_their_limit() {
 /// NaN and infinities past the boundary, straight into the cell, are gone from the state at once.
 #[test]
 fn what_is_not_finite_is_contained() {
-    let network = Network::<f32, 2, 9, 2>::random(15);
+    let network = ElmanNetwork::<f32, 2, 9, 2>::random(15);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let mut h = [0.2; 9];
+        let mut h = [[0.2; 9]; 2];
         network.step(&[bad, 0.5], &mut h);
-        assert!(h.iter().all(|h| h.abs() <= 1.0), "{bad}: {h:?}");
+        assert!(h.as_flattened().iter().all(|h| h.abs() <= 1.0), "{bad}: {h:?}");
         let y = network.step(&[0.1, 0.5], &mut h);
-        assert!(y.iter().chain(&h).all(|v| v.is_finite()));
+        assert!(y.iter().chain(h.as_flattened()).all(|v| v.is_finite()));
     }
 }

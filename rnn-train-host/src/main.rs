@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, inspect, stream, text, train};
+use command::{Output, eval, export, forecast, import, inspect, stream, text, train};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
@@ -17,6 +17,7 @@ enum Command {
     Eval(eval::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
+    Import(import::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
     #[command(subcommand)]
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
         Command::Text(command) => text::run(&command),

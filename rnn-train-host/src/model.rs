@@ -28,6 +28,8 @@ pub struct Model {
     pub channels: Vec<Channel>,
     /// Flat parameters, in the order of [`NetworkRef`].
     pub parameters: Vec<f32>,
+    /// Names of PyTorch's recurrent and linear module where an import kept them, else "".
+    pub modules: [String; 2],
     /// b_ih and b_hh of every layer where an import kept them, else nothing.
     pub biases: Vec<f32>,
     /// The samples of the file's self-test, row after row.
@@ -55,6 +57,7 @@ impl Model {
             names: names.map(|i| file.name(i).to_owned()).collect(),
             channels: channels.map(|i| file.channel(i)).collect(),
             parameters: file.parameters().collect(),
+            modules: file.modules().map(str::to_owned),
             biases: file.biases().collect(),
             samples: file.self_tests().map(|(sample, _)| sample).collect(),
         })
@@ -76,6 +79,7 @@ impl Model {
             names: &names,
             channels: &self.channels,
             parameters: &self.parameters,
+            modules: self.modules.each_ref().map(String::as_str),
             biases: &self.biases,
             samples: &self.samples,
             predictions: &predictions,

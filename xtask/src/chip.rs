@@ -22,16 +22,19 @@ const SAMPLES: usize = 300;
 pub(crate) struct Tested {
     pub(crate) name: &'static str,
     pub(crate) path: PathBuf,
+    /// Whether the image that is compiled for size is tested as well.
+    pub(crate) small_too: bool,
 }
 
-/// One with known predictions, a wider one, and one that works on windows.
+/// An Elman cell with known predictions, a wider one, and one that works on windows; each of the gated
+/// cells, in a stack too.
 pub(crate) fn models() -> Result<[Tested; 5]> {
     let folder = root().join("out/test");
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
-    let random = |name, header: Header| {
+    let random = |name, small_too, header: Header| {
         let path = folder.join(format!("{}-{}.rnn", header.inputs, header.layers.hidden()));
         random_model(header)?.save(&path)?;
-        anyhow::Ok(Tested { name, path })
+        anyhow::Ok(Tested { name, path, small_too })
     };
     let header = Header {
         task: Task::Forecast { mode: Mode::Residual, target: 0 },
@@ -50,17 +53,18 @@ pub(crate) fn models() -> Result<[Tested; 5]> {
         ..header
     };
     let gru = Header { layers: Layers::one(Kind::Gru(Reset::After), 16), inputs: 2, ..header };
-    let lstm = Layers::one(Kind::Lstm, 12).with(Kind::Gru(Reset::Before), 7);
-    let stack = Header { layers: lstm.context("two layers fit")?, ..header };
+    let layers = Layers::one(Kind::Lstm, 12).with(Kind::Gru(Reset::Before), 7);
+    let stack = Header { layers: layers.context("two layers fit")?, ..header };
     Ok([
         Tested {
             name: "2 channels, 3 hidden units",
             path: root().join("rnn-core/tests/golden/tiny.rnn"),
+            small_too: true,
         },
-        random("1 channel, 32 hidden units", header)?,
-        random("3 channels, 9 hidden units, windows of 5", windowed)?,
-        random("GRU, 2 channels, 16 hidden units", gru)?,
-        random("LSTM of 12 under a GRU of 7, reset before", stack)?,
+        random("1 channel, 32 hidden units", false, header)?,
+        random("3 channels, 9 hidden units, windows of 5", false, windowed)?,
+        random("GRU, 2 channels, 16 hidden units", true, gru)?,
+        random("LSTM of 12 under a GRU of 7, reset before", true, stack)?,
     ])
 }
 
@@ -79,6 +83,7 @@ fn random_model(header: Header) -> Result<Model> {
     };
     Ok(Model {
         header,
+        modules: Default::default(),
         biases: Vec::new(),
         names: (1..=header.inputs).map(|i| format!("channel {i}")).collect(),
         channels: vec![scales; header.inputs],

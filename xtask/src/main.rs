@@ -1,5 +1,6 @@
-//! Project commands: `cargo xtask test`, `cargo xtask demo`. Both set up what is missing.
+//! Project commands: `cargo xtask test`, `demo`, `bench`. They set up what is missing.
 
+mod bench;
 mod chip;
 mod command;
 mod demo;
@@ -20,12 +21,15 @@ enum Arguments {
     Test,
     /// Trains on a real series, runs the model on an emulated Cortex-M4, and compares
     Demo,
+    /// Measures the speed of training and streaming on this machine
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let held = match Arguments::parse() {
         Arguments::Test => test::run(),
         Arguments::Demo => demo::run(),
+        Arguments::Bench(arguments) => bench::run(&arguments),
     };
     match held {
         Ok(true) => ExitCode::SUCCESS,

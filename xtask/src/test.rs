@@ -18,10 +18,11 @@ pub(crate) fn run() -> Result<bool> {
         let mut clippy = firmware::command("clippy", &models[0].path, Profile::Release);
         check(clippy.args(["--", "-D", "warnings"]))
     });
-    for (model, profile) in models.iter().map(|model| (model, Profile::Release)).chain([
-        // For size the compiler inlines less, and other panics may stay: all is checked again.
-        (&models[0], Profile::Small),
-    ]) {
+    // For size the compiler inlines less, and other panics may stay: all is checked again.
+    let small = models.iter().filter(|model| model.small_too);
+    let of = |profile| move |model| (model, profile);
+    let release = models.iter().map(of(Profile::Release));
+    for (model, profile) in release.chain(small.map(of(Profile::Small))) {
         let name = format!("emulated Cortex-M4, {}, {}", profile.name(), model.name);
         steps.step(&name, |tally| chip::test(model, profile, tally));
     }

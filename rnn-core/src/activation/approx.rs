@@ -32,21 +32,30 @@ pub fn tanh_table(x: f32) -> f32 {
     ((c3 * f + c2) * f + c1) * f + c0
 }
 
-/// tanh x = x P(x^2) / Q(x^2), both of degree 3, minimax on +-7 and held constant beyond.
+/// Arguments beyond have [`tanh_rational`] of it.
+#[cfg(feature = "std")]
+pub(crate) const TANH_LIMIT: f32 = 7.0;
+/// P's coefficients, the constant one first.
+#[cfg(feature = "std")]
+pub(crate) const TANH_P: [f32; 4] = [9.999_957e-1, 1.230_218_3e-1, 2.276_988_2e-3, 3.930_007_6e-6];
+/// Q's.
+#[cfg(feature = "std")]
+pub(crate) const TANH_Q: [f32; 4] = [1.0, 4.563_403e-1, 2.107_217_7e-2, 1.423_507_5e-4];
+
+/// tanh x = x P(x^2) / Q(x^2), both of degree 3, minimax on +-7 and held constant beyond; products
+/// fused, for training.
 ///
 /// No table look-up: the trainer's loops turn it into whole vectors. NaN gives NaN here: the
 /// trainer stops on a loss that isn't finite.
+#[cfg(feature = "std")]
 #[inline(always)]
 pub fn tanh_rational(x: f32) -> f32 {
-    const LIMIT: f32 = 7.0;
-    const P: [f32; 4] = [9.999_957e-1, 1.230_218_3e-1, 2.276_988_2e-3, 3.930_007_6e-6];
-    const Q: [f32; 4] = [1.0, 4.563_403e-1, 2.107_217_7e-2, 1.423_507_5e-4];
-    let x = if x > LIMIT { LIMIT } else { x };
-    let x = if x < -LIMIT { -LIMIT } else { x };
+    let x = if x > TANH_LIMIT { TANH_LIMIT } else { x };
+    let x = if x < -TANH_LIMIT { -TANH_LIMIT } else { x };
     let s = x * x;
-    let p = ((P[3] * s + P[2]) * s + P[1]) * s + P[0];
-    let q = ((Q[3] * s + Q[2]) * s + Q[1]) * s + Q[0];
-    x * p / q
+    let polynomial =
+        |[c0, c1, c2, c3]: [f32; 4]| c3.mul_add(s, c2).mul_add(s, c1).mul_add(s, c0);
+    x * polynomial(TANH_P) / polynomial(TANH_Q)
 }
 
 /// 1 / (1 + e^-x) = (1 + tanh(x / 2)) / 2, with whichever tanh is given.

@@ -16,6 +16,9 @@ mod portable;
 #[cfg(feature = "std")]
 mod training;
 
+#[cfg(feature = "std")]
+pub use training::{Form, multiply_adds_in_registers};
+
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -84,6 +87,24 @@ impl<'a, T> Product<'a, T> {
     }
 }
 
+/// What a product's gradient is added to: W += D X^T.
+#[derive(Debug)]
+pub struct Outer<'a, T> {
+    /// W, rows x inputs.
+    pub w: &'a mut [T],
+    /// X, inputs x n.
+    pub x: Columns<'a, T>,
+    /// Columns of W, rows of X.
+    pub inputs: usize,
+}
+
+impl<T> Outer<'_, T> {
+    /// Nothing to be added.
+    pub fn none() -> Self {
+        Outer { w: &mut [], x: Columns::NONE, inputs: 0 }
+    }
+}
+
 /// A way to multiply, add and squash. The cells are written once, over this.
 pub trait Arithmetic<T: Scalar> {
     /// out = b 1^T + W_1 X_1 + W_2 X_2; `out` is rows x batch, an empty `bias` counts as zeros.
@@ -95,7 +116,8 @@ pub trait Arithmetic<T: Scalar> {
         second: Product<'_, T>,
     );
 
-    /// out = b 1^T + W X in the order for few outputs.
+    /// out = b 1^T + W X in the order for few outputs; in training for one, several take the order
+    /// of [`affine`](Self::affine).
     fn readout(out: &mut [T], rows: usize, bias: &[T], w: &[T], x: &[T], inputs: usize);
 
     /// W in the form that [`transpose_multiply`](Self::transpose_multiply) takes, made once per
@@ -108,6 +130,56 @@ pub trait Arithmetic<T: Scalar> {
     /// out += W^T D with W from [`transposed`](Self::transposed): W is rows x cols, D is
     /// rows x batch, `out` is cols x batch.
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
+
+    /// A layer: [`affine`](Self::affine), then sigma where there is one.
+    #[inline(always)]
+    fn layer(
+        out: &mut [T],
+        rows: usize,
+        bias: &[T],
+        first: Product<'_, T>,
+        second: Product<'_, T>,
+        activation: Option<Activation>,
+    ) {
+        Self::affine(out, rows, bias, first, second);
+        if let Some(activation) = activation {
+            Self::activate(activation, out);
+        }
+    }
+
+    /// [`transpose_multiply`](Self::transpose_multiply), then dL/dz = dL/dh sigma'(z) on the sum, with
+    /// sigma' from h, where there is a sigma.
+    #[inline(always)]
+    fn backward(
+        out: &mut [T],
+        w: &[T],
+        rows: usize,
+        cols: usize,
+        d: &[T],
+        activation: Option<(Activation, &[T])>,
+    ) {
+        Self::transpose_multiply(out, w, rows, cols, d);
+        if let Some((activation, h)) = activation {
+            activation.backward(h, out);
+        }
+    }
+
+    /// The gradients of [`affine`](Self::affine)'s tensors: b += D 1, W_1 += D X_1^T,
+    /// W_2 += D X_2^T; an empty `bias` is left alone.
+    #[inline(always)]
+    fn affine_backward(
+        d: &[T],
+        rows: usize,
+        bias: &mut [T],
+        first: Outer<'_, T>,
+        second: Outer<'_, T>,
+    ) {
+        Self::outer(first.w, d, rows, first.x, first.inputs);
+        Self::outer(second.w, d, rows, second.x, second.inputs);
+        if !bias.is_empty() {
+            add_columns(bias, d);
+        }
+    }
 
     /// W += D X^T: D is rows x n, X is cols x n, W is rows x cols.
     fn outer(w: &mut [T], d: &[T], rows: usize, x: Columns<'_, T>, cols: usize);
@@ -144,14 +216,6 @@ impl<T: Scalar> MultiplyAdd<T> for Inference {
     #[inline(always)]
     fn multiply_add(acc: T, a: T, b: T) -> T {
         acc + a * b
-    }
-}
-
-#[cfg(feature = "std")]
-impl<T: Scalar> MultiplyAdd<T> for Training {
-    #[inline(always)]
-    fn multiply_add(acc: T, a: T, b: T) -> T {
-        T::fused(a, b, acc)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Writing.
 
-use super::{CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, Task, Unit, VERSION, kind_bytes};
+use super::{
+    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Task, Unit, VERSION, kind_bytes,
+};
 use crate::layers::MAX_LAYERS;
 use crate::scaling::{Channel, Mode};
 
@@ -15,6 +17,9 @@ pub struct Contents<'a> {
     pub channels: &'a [Channel],
     /// Flat parameters, in the order of [`NetworkRef`](crate::network::NetworkRef).
     pub parameters: &'a [f32],
+    /// Where the header says so: the names of PyTorch's recurrent and linear module, at most
+    /// [`MODULE`] bytes each, without NUL.
+    pub modules: [&'a str; 2],
     /// Where the header says so: b_ih and b_hh of every layer.
     pub biases: &'a [f32],
     /// S samples.
@@ -27,7 +32,7 @@ impl Contents<'_> {
     /// Whether the parts fit together and the format has a place for them; [`Error::Field`] names
     /// the first one that doesn't.
     fn check(&self) -> Result<(), Error> {
-        let Contents { header, names, channels, parameters, biases, samples, predictions } = self;
+        let Contents { header, names, channels, parameters, samples, predictions, .. } = self;
         header.check_sizes()?;
         let scales = match header.task {
             Task::Forecast { .. } => header.inputs,
@@ -38,14 +43,17 @@ impl Contents<'_> {
             (16, names.len() == header.inputs && channels.len() == scales),
             (28, [samples.len(), predictions.len()] == [self_test_values; 2]),
             (header.tensors_at(), parameters.len() == header.shape().parameters()),
-            (header.biases_at(), biases.len() == header.kept_biases()),
+            (header.biases_at(), self.biases.len() == header.kept_biases()),
         ];
-        let longest = header.name_length();
-        let names = names.iter().enumerate().map(|(i, name)| {
-            let fits = name.len() <= longest && !name.contains('\0');
-            (HEADER + i * header.name_stride(), fits)
+        let fits = |name: &str, longest| name.len() <= longest && !name.contains('\0');
+        let names = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (HEADER + i * header.name_stride(), fits(name, header.name_length())));
+        let modules = self.modules.iter().enumerate().map(|(i, module)| {
+            (header.modules_at() + i * MODULE, !header.two_biases || fits(module, MODULE))
         });
-        match fields.into_iter().chain(names).find(|(_, fits)| !fits) {
+        match fields.into_iter().chain(names).chain(modules).find(|(_, fits)| !fits) {
             Some((offset, _)) => Err(Error::Field { offset }),
             None => Ok(()),
         }
@@ -57,7 +65,8 @@ impl Contents<'_> {
 /// [`Error::Number`] a value that isn't finite. What `out` holds after an error is no model.
 pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     contents.check()?;
-    let Contents { header, names, channels, parameters, biases, samples, predictions } = contents;
+    let Contents { header, names, channels, parameters, modules, biases, samples, predictions } =
+        contents;
     let needed = header.file_length();
     let out = out.get_mut(..needed).ok_or(Error::Room { needed })?;
     let mut writer = Writer { out, at: 0 };
@@ -87,15 +96,17 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     }
     let mut channels = channels.iter();
     for name in *names {
-        let padding = header.name_length() - name.len();
-        writer.put(name.as_bytes());
-        (0..padding).for_each(|_| writer.put(&[0]));
+        writer.put_padded(name, header.name_length());
         if let Some(channel) = channels.next() {
             writer.put_floats(&[channel.level_mean, channel.level_deviation]);
             writer.put_floats(&[channel.difference_mean, channel.difference_deviation]);
         }
     }
-    for values in [parameters, biases, samples, predictions] {
+    writer.put_floats(parameters);
+    if header.two_biases {
+        modules.iter().for_each(|module| writer.put_padded(module, MODULE));
+    }
+    for values in [biases, samples, predictions] {
         writer.put_floats(values);
     }
     let crc = CRC.checksum(writer.written());
@@ -113,6 +124,12 @@ impl Writer<'_> {
     fn put(&mut self, bytes: &[u8]) {
         self.out.iter_mut().skip(self.at).zip(bytes).for_each(|(to, from)| *to = *from);
         self.at += bytes.len();
+    }
+
+    /// A name that fits into `length` bytes.
+    fn put_padded(&mut self, name: &str, length: usize) {
+        self.put(name.as_bytes());
+        (name.len()..length).for_each(|_| self.put(&[0]));
     }
 
     fn put_floats(&mut self, values: &[f32]) {

@@ -9,7 +9,7 @@
 //! | 12 | number format (u8): 1 f32 |
 //! | 13 | layout of the tensors (u8): 1 plain column-major |
 //! | 14 | mode (u8): 0 raw, 1 residual, 2 difference; 0 for text |
-//! | 15 | 1 if the two biases of PyTorch's format are kept, else 0 (u8) |
+//! | 15 | 1 if what PyTorch's format has beside is kept: names of modules, two biases; else 0 (u8) |
 //! | 16 | inputs I: channels, or symbols of the vocabulary (u32); there are as many outputs |
 //! | 20 | window W (u32): 0 = state carried, else steps per prediction |
 //! | 24 | index of the target channel (u32); 0 for text |
@@ -21,7 +21,7 @@
 //! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
 //! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
 //! | | the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I), f32 |
-//! | | where they are kept: each layer's b_ih and b_hh, G H values each (G gates), f32 |
+//! | | where they are kept: the names of the recurrent modules and of the linear one (128 bytes each, UTF-8, padded with 0), each layer's b_ih and b_hh, G H values each (G gates), f32 |
 //! | | S self-test samples, then the predictions that they give from rest, f32: I values each; for text a symbol's index, and the output o at that index |
 //! | end - 4 | CRC-32 (ISO-HDLC) of all that is before |
 //!
@@ -48,6 +48,8 @@ const LAYERS_AT: usize = 64;
 const HEADER: usize = LAYERS_AT + 4 * MAX_LAYERS;
 /// Longest channel name in bytes.
 pub const NAME: usize = 64;
+/// Longest name of PyTorch's modules in bytes.
+pub const MODULE: usize = 128;
 /// Bytes of a channel's scales.
 const SCALES: usize = 4 * 4;
 /// Largest number of channels, hidden units of a layer, window steps and self-test samples.
@@ -65,7 +67,7 @@ const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 pub enum Error {
     /// Shorter or longer than the header says (or than a header).
     Length {
-        /// Bytes that the header asks for; 64 where there is no whole header.
+        /// Bytes that the header asks for; 128 where there is no whole header.
         expected: usize,
         /// Bytes there are.
         found: usize,
@@ -113,7 +115,7 @@ impl fmt::Display for Error {
             }
             Error::Version(version) => write!(
                 f,
-                "the model file has version {version}, this program reads version {VERSION}: train it again or use the newer program"
+                "the model file has version {version}, this program reads version {VERSION}: train it again, or use the program of its version"
             ),
             Error::Checksum => f.write_str(
                 "the model file is damaged (its checksum doesn't fit): copy or export it again",
@@ -184,7 +186,7 @@ pub struct Header {
     pub window: usize,
     /// Number of self-test samples.
     pub self_tests: usize,
-    /// Whether the two biases of PyTorch's format are kept beside their sum.
+    /// Whether the two biases of PyTorch's format are kept beside their sum, and its modules' names.
     pub two_biases: bool,
     /// Seed of the training.
     pub seed: u64,
@@ -275,8 +277,12 @@ impl Header {
         HEADER + self.inputs * self.name_stride()
     }
 
-    const fn biases_at(&self) -> usize {
+    const fn modules_at(&self) -> usize {
         self.tensors_at() + 4 * self.shape().parameters()
+    }
+
+    const fn biases_at(&self) -> usize {
+        self.modules_at() + if self.two_biases { 2 * MODULE } else { 0 }
     }
 
     const fn self_tests_at(&self) -> usize {

@@ -2,7 +2,9 @@
 
 use nalgebra::{ArrayStorage, SMatrix};
 
-use super::{CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, NAME, Task, Unit, VERSION, kind_of};
+use super::{
+    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Task, Unit, VERSION, kind_of,
+};
 use crate::cell::Cell;
 use crate::dense::Dense;
 use crate::elman::Elman;
@@ -115,6 +117,10 @@ impl Header {
         }
         let mut offset = self.tensors_at();
         while offset < self.length_without_crc() {
+            if self.two_biases && offset == self.modules_at() {
+                offset = self.biases_at();
+                continue;
+            }
             if !f32_at(bytes, offset).is_finite() {
                 return Err(Error::Number { offset });
             }
@@ -143,10 +149,20 @@ impl<'a> ModelFile<'a> {
 
     /// Name of channel or symbol `i`: what stands before the padding, "" where it isn't UTF-8.
     pub fn name(&self, i: usize) -> &'a str {
-        let start = HEADER + i * self.header.name_stride();
-        let field = self.bytes.get(start..start + self.header.name_length()).unwrap_or_default();
-        let name = field.split(|b| *b == 0).next().unwrap_or_default();
-        core::str::from_utf8(name).unwrap_or_default()
+        self.text(HEADER + i * self.header.name_stride(), self.header.name_length())
+    }
+
+    /// Names of PyTorch's recurrent and linear module, "" where they aren't kept.
+    pub fn modules(&self) -> [&'a str; 2] {
+        let length = if self.header.two_biases { MODULE } else { 0 };
+        [0, 1].map(|i| self.text(self.header.modules_at() + i * MODULE, length))
+    }
+
+    /// What stands before the padding, "" where it isn't UTF-8.
+    fn text(&self, at: usize, length: usize) -> &'a str {
+        let field = self.bytes.get(at..at + length).unwrap_or_default();
+        let text = field.split(|b| *b == 0).next().unwrap_or_default();
+        core::str::from_utf8(text).unwrap_or_default()
     }
 
     /// Scales of channel `i`; those of no scaling where there is no such channel.
@@ -171,7 +187,7 @@ impl<'a> ModelFile<'a> {
     /// The flat parameters in place, for a file that lies on a 4-byte boundary of a little-endian
     /// machine; `None` elsewhere.
     pub fn parameters_in_place(&self) -> Option<&'a [f32]> {
-        let tensors = self.bytes.get(self.header.tensors_at()..self.header.biases_at())?;
+        let tensors = self.bytes.get(self.header.tensors_at()..self.header.modules_at())?;
         if cfg!(target_endian = "little") { bytemuck::try_cast_slice(tensors).ok() } else { None }
     }
 

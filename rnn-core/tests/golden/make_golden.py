@@ -1,10 +1,12 @@
-"""Makes pytorch.txt: what torch.nn.RNN, in double precision, gives for fixed weights and sequences.
+"""Makes pytorch.txt: what torch.nn.RNN, GRU and LSTM, in double precision, give for fixed weights and
+sequences.
 
     python make_golden.py > pytorch.txt
 
 Each line is a name and its numbers in the shortest decimal form that reads back to the same bits.
 Matrices are written column by column, as rnn-core stores them. PyTorch has two biases where
-rnn-core has one, b = b_ih + b_hh; the gradient of either is the gradient of b.
+rnn-core has one, b = b_ih + b_hh; the gradient of either is the gradient of b. (The n gate of a GRU
+has two in rnn-core as well.)
 """
 
 import torch
@@ -51,8 +53,10 @@ def network(nonlinearity, bias):
     return cell, readout
 
 
-def loss_of(cell, readout, steps, kind):
-    states, _ = cell(X[:steps, None, :], H_0[None, None, :])
+def loss_of(cell, readout, steps, kind, start=None):
+    if start is None:
+        start = H_0[None, None, :]
+    states, _ = cell(X[:steps, None, :], start)
     states = states[:, 0, :] if kind.endswith("every") else states[-1:, 0, :]
     outputs = readout(states)
     first = steps - len(outputs)
@@ -91,6 +95,61 @@ def gradients():
                     line(f"{name}.gradient", *flat(grads))
 
 
+def stacked(cell, readout, grad):
+    """The parameters of a cell of any kind and number of layers (or their gradients), as rnn-core
+    lists them."""
+    tensors = []
+    for layer in range(cell.num_layers):
+        w_x, w_h, b_ih, b_hh = [
+            getattr(cell, f"{name}_l{layer}")
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
+        if grad:
+            w_x, w_h, b_ih, b_hh = [t.grad for t in (w_x, w_h, b_ih, b_hh)]
+        b = b_ih if grad else b_ih + b_hh
+        if cell.mode == "GRU":
+            g = 2 * HIDDEN  # Rows r, z, then n.
+            tensors += [w_x[:g], w_x[g:], w_h[:g], w_h[g:], b[:g], b_ih[g:], b_hh[g:]]
+        else:
+            tensors += [w_x, w_h, b]
+    tensors += [t.grad if grad else t for t in (readout.weight, readout.bias)]
+    return flat(tensors)
+
+
+def cells():
+    """GRU and LSTM, and stacks of two layers, from a state that is not 0 in any layer."""
+    generator = torch.Generator().manual_seed(21)
+
+    def uniform(tensor, limit):
+        return tensor.uniform_(-limit, limit, generator=generator)
+
+    for name, make, layers in (
+        ("gru", torch.nn.GRU, 1),
+        ("lstm", torch.nn.LSTM, 1),
+        ("rnn_2", torch.nn.RNN, 2),
+        ("gru_2", torch.nn.GRU, 2),
+        ("lstm_2", torch.nn.LSTM, 2),
+    ):
+        cell = make(INPUTS, HIDDEN, layers)
+        readout = torch.nn.Linear(HIDDEN, OUTPUTS)
+        with torch.no_grad():
+            for parameter in (*cell.parameters(), *readout.parameters()):
+                uniform(parameter, 0.7)
+        states = 2 if name.startswith("lstm") else 1
+        start = [uniform(torch.empty(layers, 1, HIDDEN), 0.8) for _ in range(states)]
+        line(f"{name}.parameters", *stacked(cell, readout, grad=False))
+        # Layer after layer: h, and c of an LSTM.
+        line(f"{name}.start", *[s[layer] for layer in range(layers) for s in start])
+        for kind, steps in (("mse_last", 3), ("mse_every", 20), ("cross_entropy_every", 20)):
+            cell.zero_grad()
+            readout.zero_grad()
+            y, loss = loss_of(cell, readout, steps, kind, start[0] if states == 1 else tuple(start))
+            loss.backward()
+            line(f"{name}.{kind}.{steps}.y", y)
+            line(f"{name}.{kind}.{steps}.loss", loss)
+            line(f"{name}.{kind}.{steps}.gradient", *stacked(cell, readout, grad=True))
+
+
 def trace(name, make_optimizer, clip):
     """20 updates on the whole sequence; each update's loss is the one before it."""
     # One bias only, as in rnn-core: b_hh stays 0 and b_ih holds the sum.
@@ -127,5 +186,6 @@ line("targets", TARGETS)
 line("classes", CLASSES)
 line("h_0", H_0)
 gradients()
+cells()
 trace("adam", lambda p: torch.optim.Adam(p, lr=0.01), clip=None)
 trace("momentum", lambda p: torch.optim.SGD(p, lr=0.2, momentum=0.9), clip=1.0)

@@ -5,8 +5,14 @@
 
 use rnn_core::Scalar;
 use rnn_core::activation::Activation;
-use rnn_core::kernel::PARTIALS;
-use rnn_core::network::{Head, Network};
+use rnn_core::cell::{Cell, Stack};
+use rnn_core::elman::Elman;
+use rnn_core::gru::{Gru, Reset, ResetKind};
+use rnn_core::kernel::{FEW, PARTIALS};
+use rnn_core::layers::{Kind, Layer, Layers};
+use rnn_core::lstm::Lstm;
+use rnn_core::network::{Head, Network, Shape};
+use rnn_core::parameters::Parameters;
 
 /// Rows of numbers.
 pub(crate) type Matrix<T> = Vec<Vec<T>>;
@@ -134,64 +140,136 @@ pub(crate) fn outer<T: Real>(rounding: Rounding, w: &mut Matrix<T>, d: &Matrix<T
     }
 }
 
-/// A recurrent network in rows of numbers, in the device's arithmetic.
+/// The layers of a cell of fixed size.
+pub(crate) trait Known<T: Scalar, const I: usize, const H: usize>: Cell<T, I, H> {
+    fn layers(&self) -> Vec<Layer>;
+}
+
+impl<T: Scalar, const I: usize, const H: usize> Known<T, I, H> for Elman<T, I, H> {
+    fn layers(&self) -> Vec<Layer> {
+        vec![Layer { kind: Kind::Elman(self.activation), inputs: I, hidden: H }]
+    }
+}
+impl<T: Scalar, R: ResetKind, const I: usize, const H: usize> Known<T, I, H> for Gru<T, I, H, R> {
+    fn layers(&self) -> Vec<Layer> {
+        vec![Layer { kind: Kind::Gru(R::RESET), inputs: I, hidden: H }]
+    }
+}
+impl<T: Scalar, const I: usize, const H: usize> Known<T, I, H> for Lstm<T, I, H> {
+    fn layers(&self) -> Vec<Layer> {
+        vec![Layer { kind: Kind::Lstm, inputs: I, hidden: H }]
+    }
+}
+impl<T: Scalar, A, B, const I: usize, const M: usize, const H: usize> Known<T, I, H>
+    for Stack<A, B, M>
+where
+    A: Known<T, I, M>,
+    B: Known<T, M, H>,
+{
+    fn layers(&self) -> Vec<Layer> {
+        [self.lower.layers(), self.upper.layers()].concat()
+    }
+}
+
+/// The same as a run-time shape.
+pub(crate) fn shape(layers: &[Layer], outputs: usize) -> Shape {
+    let bottom = layers[0];
+    let one = Layers::one(bottom.kind, bottom.hidden);
+    let layers = layers[1..].iter().fold(one, |layers, layer| {
+        layers.with(layer.kind, layer.hidden).expect("no more than there may be")
+    });
+    Shape { inputs: bottom.inputs, layers, outputs }
+}
+
+/// A recurrent network as lists of numbers, in the device's arithmetic.
+#[derive(Clone)]
 pub(crate) struct Rnn<T> {
-    w_xh: Matrix<T>,
-    w_hh: Matrix<T>,
-    b: Vec<T>,
-    w_hy: Matrix<T>,
+    layers: Vec<(Layer, Vec<Vec<T>>)>,
+    w_hy: Vec<T>,
     b_y: Vec<T>,
-    activation: Activation,
     head: Head,
 }
 
+/// What each layer hands to the next step: h, behind it an LSTM's c.
+pub(crate) type States<T> = Vec<Vec<T>>;
+
 impl<T: Real> Rnn<T> {
-    pub(crate) fn of<const I: usize, const H: usize, const O: usize>(
-        network: &Network<T, I, H, O>,
+    /// The network with its tensors in the order in which [`Parameters`] lists them.
+    pub(crate) fn new(layers: &[Layer], head: Head, network: &impl Parameters<T>) -> Self {
+        let mut tensors = network.tensors().map(<[T]>::to_vec);
+        let layers = layers
+            .iter()
+            .map(|&layer| {
+                let count = if matches!(layer.kind, Kind::Gru(_)) { 7 } else { 3 };
+                (layer, tensors.by_ref().take(count).collect())
+            })
+            .collect();
+        let [w_hy, b_y] = core::array::from_fn(|_| tensors.next().expect("the readout's tensors"));
+        Rnn { layers, w_hy, b_y, head }
+    }
+
+    /// The same of a network of fixed size.
+    pub(crate) fn of<C: Known<T, I, H>, const I: usize, const H: usize, const O: usize>(
+        network: &Network<T, C, I, H, O>,
     ) -> Self {
-        Rnn {
-            w_xh: matrix(network.cell.w_xh.as_slice(), H),
-            w_hh: matrix(network.cell.w_hh.as_slice(), H),
-            b: network.cell.b.map_or(vec![], |b| b.as_slice().to_vec()),
-            w_hy: matrix(network.readout.w.as_slice(), O),
-            b_y: network.readout.b.as_slice().to_vec(),
-            activation: network.cell.activation,
-            head: network.head,
+        Self::new(&network.cell.layers(), network.head, network)
+    }
+
+    /// The same of flat parameters.
+    pub(crate) fn flat(shape: Shape, head: Head, flat: &[T]) -> Self {
+        let layers: Vec<Layer> = shape.layers().collect();
+        let readout = [(shape.outputs, shape.layers.hidden()), (shape.outputs, 1)];
+        let sizes = layers.iter().flat_map(|layer| {
+            let count = if matches!(layer.kind, Kind::Gru(_)) { 7 } else { 3 };
+            layer.tensors().into_iter().take(count)
+        });
+        let mut rest = flat;
+        let tensors = sizes.chain(readout).map(|(rows, columns)| {
+            let (tensor, others) = rest.split_at(rows * columns);
+            rest = others;
+            tensor.to_vec()
+        });
+        Self::new(&layers, head, &Tensors(tensors.collect()))
+    }
+
+    /// All states 0.
+    pub(crate) fn rest(&self) -> States<T> {
+        self.layers.iter().map(|(layer, _)| vec![T::ZERO; layer.state()]).collect()
+    }
+
+    /// One step. What a layer hands to the one above is multiplied by its mask, where there is one.
+    pub(crate) fn step(&self, x: &[T], states: &mut States<T>, masks: &[Vec<T>]) {
+        let mut x = x.to_vec();
+        for (i, ((layer, tensors), state)) in self.layers.iter().zip(states).enumerate() {
+            *state = step(*layer, tensors, &x, state);
+            x = state[..layer.hidden].to_vec();
+            if let Some(mask) = masks.get(i) {
+                x = x.iter().zip(mask).map(|(&h, &mask)| h * mask).collect();
+            }
         }
     }
 
-    /// z_t = b + W_xh x_t + W_hh h_{t-1}.
-    pub(crate) fn z(&self, x: &[T], h: &[T]) -> Vec<T> {
-        let (x, h) = (matrix(x, x.len()), matrix(h, h.len()));
-        let products = [(&self.w_xh, &x), (&self.w_hh, &h)];
-        column_major(&affine(Rounding::Twice, &self.b, &products, h.len(), 1))
+    /// h of the uppermost layer.
+    pub(crate) fn h<'s>(&self, states: &'s States<T>) -> &'s [T] {
+        let top = self.layers.len() - 1;
+        &states[top][..self.layers[top].0.hidden]
     }
 
-    /// h_t = sigma(z_t).
-    pub(crate) fn step(&self, x: &[T], h: &[T]) -> Vec<T> {
-        let half = T::from_f64(0.5);
-        let sigma = |z: T| match self.activation {
-            Activation::Tanh => z.tanh(),
-            Activation::Sigmoid => half + half * (half * z).tanh(),
-            Activation::Relu => {
-                if z > T::ZERO {
-                    z
-                } else {
-                    T::ZERO
-                }
-            }
-        };
-        self.z(x, h).into_iter().map(sigma).collect()
+    /// z_t = b + W_xh x_t + W_hh h_{t-1} of an Elman cell.
+    pub(crate) fn z(&self, x: &[T], h: &[T]) -> Vec<T> {
+        let (_, t) = &self.layers[0];
+        sum(&t[2], &[(&t[0], x), (&t[1], h)], h.len())
     }
 
     /// y_t = b_y + W_hy h_t, or its softmax.
-    pub(crate) fn output(&self, h: &[T]) -> Vec<T> {
-        let h = matrix(h, h.len());
-        let o = column_major(&if self.w_hy.len() < 8 {
-            readout(Rounding::Twice, &self.b_y, &self.w_hy, &h, 1)
+    pub(crate) fn output(&self, states: &States<T>) -> Vec<T> {
+        let (h, outputs) = (self.h(states), self.b_y.len());
+        let o = if outputs < FEW {
+            let (w, h) = (matrix(&self.w_hy, outputs), matrix(h, h.len()));
+            column_major(&readout(Rounding::Twice, &self.b_y, &w, &h, 1))
         } else {
-            affine(Rounding::Twice, &self.b_y, &[(&self.w_hy, &h)], self.w_hy.len(), 1)
-        });
+            sum(&self.b_y, &[(&self.w_hy, h)], outputs)
+        };
         if self.head == Head::Linear {
             return o;
         }
@@ -199,6 +277,87 @@ impl<T: Real> Rnn<T> {
         let e: Vec<T> = o.iter().map(|&o| (o - max).exp()).collect();
         let sum = e.iter().fold(T::ZERO, |sum, &e| sum + e);
         e.iter().map(|&e| e / sum).collect()
+    }
+}
+
+/// Tensors as lists.
+struct Tensors<T>(Vec<Vec<T>>);
+
+impl<T: 'static> Parameters<T> for Tensors<T> {
+    fn tensors(&self) -> impl Iterator<Item = &[T]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        self.0.iter_mut().map(Vec::as_mut_slice)
+    }
+}
+
+/// b + W_1 x_1 + W_2 x_2, summed in that order; every W is column-major.
+fn sum<T: Real>(b: &[T], products: &[(&Vec<T>, &[T])], rows: usize) -> Vec<T> {
+    let mut out = vec![T::ZERO; rows];
+    for i in 0..rows {
+        let mut acc = if b.is_empty() { T::ZERO } else { b[i] };
+        for (w, x) in products {
+            for j in 0..x.len() {
+                acc = T::multiply_add(Rounding::Twice, acc, w[j * rows + i], x[j]);
+            }
+        }
+        out[i] = acc;
+    }
+    out
+}
+
+fn sigmoid<T: Real>(z: T) -> T {
+    let half = T::from_f64(0.5);
+    half + half * (half * z).tanh()
+}
+
+/// The equations of each cell, unit by unit: the state after a step.
+fn step<T: Real>(layer: Layer, tensors: &[Vec<T>], x: &[T], state: &[T]) -> Vec<T> {
+    let units = layer.hidden;
+    let (h, c) = state.split_at(units);
+    match (layer.kind, tensors) {
+        (Kind::Elman(activation), [w_xh, w_hh, b]) => {
+            let sigma = |z: T| match activation {
+                Activation::Tanh => z.tanh(),
+                Activation::Sigmoid => sigmoid(z),
+                Activation::Relu if z > T::ZERO => z,
+                Activation::Relu => T::ZERO,
+            };
+            sum(b, &[(w_xh, x), (w_hh, h)], units).into_iter().map(sigma).collect()
+        }
+        (Kind::Gru(reset), [w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn]) => {
+            let gates = sum(b_g, &[(w_xg, x), (w_hg, h)], 2 * units);
+            let gates: Vec<T> = gates.into_iter().map(sigmoid).collect();
+            let (r, z) = gates.split_at(units);
+            let n = match reset {
+                Reset::After => {
+                    let mut n = sum(b_n, &[(w_xn, x)], units);
+                    let q = sum(b_hn, &[(w_hn, h)], units);
+                    for i in 0..units {
+                        n[i] += r[i] * q[i];
+                    }
+                    n
+                }
+                Reset::Before => {
+                    let q: Vec<T> = (0..units).map(|i| r[i] * h[i]).collect();
+                    sum(b_n, &[(w_xn, x), (w_hn, &q)], units)
+                }
+            };
+            let n: Vec<T> = n.into_iter().map(Scalar::tanh).collect();
+            (0..units).map(|i| n[i] + z[i] * (h[i] - n[i])).collect()
+        }
+        (Kind::Lstm, [w_x, w_h, b]) => {
+            let z = sum(b, &[(w_x, x), (w_h, h)], 4 * units);
+            let (mut h_t, mut c_t) = (vec![T::ZERO; units], vec![T::ZERO; units]);
+            for k in 0..units {
+                let [i, f, o] = [0, 1, 3].map(|gate| sigmoid(z[gate * units + k]));
+                c_t[k] = f * c[k] + i * z[2 * units + k].tanh();
+                h_t[k] = o * c_t[k].tanh();
+            }
+            [h_t, c_t].concat()
+        }
+        _ => panic!("{layer:?} has other tensors"),
     }
 }
 

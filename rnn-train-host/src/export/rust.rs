@@ -3,18 +3,26 @@
 
 use std::fmt::Write;
 
+use anyhow::{Result, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::elman::ElmanRef;
 use rnn_core::gru::{GruRef, Reset};
 use rnn_core::layers::LayerRef;
 use rnn_core::lstm::LstmRef;
-use rnn_core::model_file::Header;
+use rnn_core::model_file::{Header, Task};
 use rnn_core::scaling::{Channel, Mode};
 
 use crate::model::Model;
 
 /// The source of a module with the model, its predictor's type and its self-test.
-pub fn rust(model: &Model) -> String {
+///
+/// # Errors
+/// If the model predicts text: the source is that of a forecaster.
+pub fn rust(model: &Model) -> Result<String> {
+    ensure!(
+        matches!(model.header.task, Task::Forecast { .. }),
+        "a text model can't be written as Rust source; embed the model file itself"
+    );
     let Header { inputs, layers, window, self_tests, .. } = model.header;
     let hidden = layers.hidden();
     let (mode, target) = model.mode_and_target();
@@ -36,7 +44,7 @@ pub fn rust(model: &Model) -> String {
             format!("    [{}],\n", bits.join(", "))
         })
         .collect();
-    format!(
+    Ok(format!(
         "\
 //! Written by `rnn export --to rust`: {inputs} channel(s), {hidden} hidden units.
 #![cfg_attr(rustfmt, rustfmt_skip)]
@@ -99,7 +107,7 @@ pub fn self_test() -> bool {{
         w_hy = matrix(readout.w, inputs),
         b_y = matrix(readout.b, inputs),
         tests = self_tests,
-    )
+    ))
 }
 
 /// A layer's value.

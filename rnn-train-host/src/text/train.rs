@@ -196,6 +196,7 @@ pub fn train(
         names: vocabulary.names().to_vec(),
         channels: Vec::new(),
         parameters,
+        modules: Default::default(),
         biases: Vec::new(),
         samples: samples.collect(),
     };

@@ -96,7 +96,8 @@ mod tests {
         let mut parameters = vec![0.0; header.shape().parameters()];
         SplitMix64::new(seed).fill_uniform(0.5, &mut parameters);
         let (names, channels) = (vec!["a".into(), "b".into()], vec![Channel::IDENTITY; 2]);
-        Model { header, names, channels, parameters, biases: vec![], samples: vec![] }
+        let modules = Default::default();
+        Model { header, names, channels, parameters, modules, biases: vec![], samples: vec![] }
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl<'a> Trainee<'a> {
             samples: data.self_test_samples(header.self_tests),
             channels: data.channels.clone(),
             parameters,
+            modules: Default::default(),
             biases: Vec::new(),
         }
     }

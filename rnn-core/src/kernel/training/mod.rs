@@ -1,0 +1,213 @@
+//! The trainer's kernels. `portable` says what they compute, to the bit; the forms for AVX2 and
+//! AVX-512, one body over a vector of lanes, come to the same: a fused multiply-add has one correct
+//! result, and the order of the sums is the seam's.
+
+mod form;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+mod elementwise;
+#[cfg(target_arch = "x86_64")]
+mod peak;
+#[cfg(target_arch = "x86_64")]
+mod product;
+#[cfg(target_arch = "x86_64")]
+mod readout;
+#[cfg(target_arch = "x86_64")]
+mod sums;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests;
+
+pub use form::Form;
+
+use super::{Arithmetic, Columns, Outer, Product, Training};
+use crate::activation::Activation;
+use crate::scalar::Scalar;
+
+/// The verb in the chosen form.
+macro_rules! chosen {
+    ($verb:ident($($argument:expr),* $(,)?)) => {
+        match Form::chosen() {
+            // SAFETY: a form is chosen only where the processor has its instructions.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Form::Avx512 => unsafe { x86::avx512::$verb($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Form::Avx2 => unsafe { x86::avx2::$verb($($argument),*) },
+            _ => portable::$verb($($argument),*),
+        }
+    };
+}
+
+/// Verbs that are the same for every number type.
+macro_rules! common {
+    ($type:ty) => {
+        fn transposed<'a>(
+            w: &'a [$type],
+            rows: usize,
+            cols: usize,
+            space: &'a mut [$type],
+        ) -> &'a [$type] {
+            portable::transposed(w, rows, cols, space)
+        }
+
+        fn transposed_len(rows: usize, cols: usize) -> usize {
+            rows * cols
+        }
+
+        fn affine(
+            out: &mut [$type],
+            rows: usize,
+            bias: &[$type],
+            first: Product<'_, $type>,
+            second: Product<'_, $type>,
+        ) {
+            Self::layer(out, rows, bias, first, second, None);
+        }
+
+        fn transpose_multiply(
+            out: &mut [$type],
+            w: &[$type],
+            rows: usize,
+            cols: usize,
+            d: &[$type],
+        ) {
+            Self::backward(out, w, rows, cols, d, None);
+        }
+
+        fn outer(
+            w: &mut [$type],
+            d: &[$type],
+            rows: usize,
+            x: Columns<'_, $type>,
+            inputs: usize,
+        ) {
+            Self::affine_backward(d, rows, &mut [], Outer { w, x, inputs }, Outer::none());
+        }
+
+        fn is_zero(x: &[$type]) -> bool {
+            x.iter().all(|&x| x == 0.0)
+        }
+
+        fn wide<R>(work: impl FnOnce() -> R) -> R {
+            match Form::chosen() {
+                // SAFETY: a form is chosen only where the processor has its instructions.
+                #[cfg(target_arch = "x86_64")]
+                #[allow(unsafe_code)]
+                Form::Avx512 => unsafe { x86::avx512::wide(work) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                #[allow(unsafe_code)]
+                Form::Avx2 => unsafe { x86::avx2::wide(work) },
+                _ => work(),
+            }
+        }
+
+        #[inline(always)]
+        fn tanh(x: $type) -> $type {
+            x.tanh_training()
+        }
+    };
+}
+
+impl Arithmetic<f32> for Training {
+    common!(f32);
+
+    fn layer(
+        out: &mut [f32],
+        rows: usize,
+        bias: &[f32],
+        first: Product<'_, f32>,
+        second: Product<'_, f32>,
+        activation: Option<Activation>,
+    ) {
+        chosen!(layer(out, rows, bias, first, second, activation));
+    }
+
+    fn backward(
+        out: &mut [f32],
+        w: &[f32],
+        rows: usize,
+        cols: usize,
+        d: &[f32],
+        activation: Option<(Activation, &[f32])>,
+    ) {
+        chosen!(backward(out, w, rows, cols, d, activation));
+    }
+
+    fn affine_backward(
+        d: &[f32],
+        rows: usize,
+        bias: &mut [f32],
+        first: Outer<'_, f32>,
+        second: Outer<'_, f32>,
+    ) {
+        chosen!(affine_backward(d, rows, bias, first, second));
+    }
+
+    fn readout(out: &mut [f32], rows: usize, bias: &[f32], w: &[f32], x: &[f32], inputs: usize) {
+        chosen!(readout(out, rows, bias, w, x, inputs));
+    }
+
+    fn activate(activation: Activation, z: &mut [f32]) {
+        chosen!(activate(activation, z));
+    }
+}
+
+/// Where gradients are checked, and speed is no concern.
+impl Arithmetic<f64> for Training {
+    common!(f64);
+
+    fn layer(
+        out: &mut [f64],
+        rows: usize,
+        bias: &[f64],
+        first: Product<'_, f64>,
+        second: Product<'_, f64>,
+        activation: Option<Activation>,
+    ) {
+        portable::layer(out, rows, bias, first, second, activation);
+    }
+
+    fn backward(
+        out: &mut [f64],
+        w: &[f64],
+        rows: usize,
+        cols: usize,
+        d: &[f64],
+        activation: Option<(Activation, &[f64])>,
+    ) {
+        portable::backward(out, w, rows, cols, d, activation);
+    }
+
+    fn affine_backward(
+        d: &[f64],
+        rows: usize,
+        bias: &mut [f64],
+        first: Outer<'_, f64>,
+        second: Outer<'_, f64>,
+    ) {
+        portable::affine_backward(d, rows, bias, first, second);
+    }
+
+    fn readout(out: &mut [f64], rows: usize, bias: &[f64], w: &[f64], x: &[f64], inputs: usize) {
+        portable::readout(out, rows, bias, w, x, inputs);
+    }
+
+    fn activate(activation: Activation, z: &mut [f64]) {
+        portable::activate(activation, z);
+    }
+}
+
+/// Independent fused multiply-adds in registers, the widest that the machine has: what its speed is
+/// measured against. Returns how many operations that were, a multiply-add being two.
+pub fn multiply_adds_in_registers(rounds: u64) -> u64 {
+    chosen!(peak(rounds))
+}

@@ -1,0 +1,155 @@
+//! A register of `f32` lanes, as AVX2 and AVX-512 have it: what the kernels' one body is written over.
+//!
+//! Every operation is IEEE 754's, so lanes of any width come to the portable form's bits.
+
+use core::arch::x86_64::*;
+
+/// Lanes of `f32`. Memory is read and written at `pointer` and behind, not aligned.
+///
+/// # Safety
+/// All functions: the processor must have the instructions, and the memory must be there.
+#[allow(unsafe_code, clippy::missing_safety_doc)] // As the trait says.
+pub(super) trait Vector: Copy {
+    const LANES: usize;
+    /// Whether there are registers for a block of 2 vectors x 8 columns; else 2 x 4.
+    const MANY: bool;
+    /// Which lanes take part.
+    type Mask: Copy;
+
+    /// The first `lanes` lanes.
+    unsafe fn first(lanes: usize) -> Self::Mask;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(pointer: *const f32) -> Self;
+    unsafe fn store(self, pointer: *mut f32);
+    /// 0 in lanes that don't take part; their memory isn't touched.
+    unsafe fn load_part(pointer: *const f32, mask: Self::Mask) -> Self;
+    unsafe fn store_part(self, pointer: *mut f32, mask: Self::Mask);
+
+    unsafe fn add(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
+    unsafe fn div(self, b: Self) -> Self;
+    /// a b + c, rounded once.
+    unsafe fn fused(self, b: Self, c: Self) -> Self;
+    /// a < b ? a : b
+    unsafe fn min(self, b: Self) -> Self;
+    /// a > b ? a : b
+    unsafe fn max(self, b: Self) -> Self;
+    /// h > 0 ? a : 0
+    unsafe fn where_positive(self, h: Self) -> Self;
+}
+
+/// The methods that are one instruction of the same name in both sets.
+macro_rules! vector {
+    ($name:ident($register:ty), $lanes:literal, $many:literal, $mask:ty, $prefix:literal,
+     [$($method:ident($($argument:ident),*) => $intrinsic:ident;)*] $($rest:tt)*) => {
+        #[doc = concat!($prefix, " lanes.")]
+        #[derive(Clone, Copy)]
+        pub(super) struct $name($register);
+
+        #[allow(unsafe_code)]
+        impl Vector for $name {
+            const LANES: usize = $lanes;
+            const MANY: bool = $many;
+            type Mask = $mask;
+
+            $(#[inline(always)]
+            unsafe fn $method(self, $($argument: Self),*) -> Self {
+                // SAFETY: the caller's.
+                $name(unsafe { $intrinsic(self.0, $($argument.0),*) })
+            })*
+            $($rest)*
+        }
+    };
+}
+
+vector! {
+    Avx512(__m512), 16, true, __mmask16, "16",
+    [
+        add(b) => _mm512_add_ps;
+        sub(b) => _mm512_sub_ps;
+        mul(b) => _mm512_mul_ps;
+        div(b) => _mm512_div_ps;
+        fused(b, c) => _mm512_fmadd_ps;
+        min(b) => _mm512_min_ps;
+        max(b) => _mm512_max_ps;
+    ]
+    #[inline(always)]
+    unsafe fn first(lanes: usize) -> __mmask16 {
+        ((1u32 << lanes) - 1) as __mmask16
+    }
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Avx512(unsafe { _mm512_set1_ps(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(pointer: *const f32) -> Self {
+        Avx512(unsafe { _mm512_loadu_ps(pointer) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, pointer: *mut f32) {
+        unsafe { _mm512_storeu_ps(pointer, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_part(pointer: *const f32, mask: __mmask16) -> Self {
+        Avx512(unsafe { _mm512_maskz_loadu_ps(mask, pointer) })
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, pointer: *mut f32, mask: __mmask16) {
+        unsafe { _mm512_mask_storeu_ps(pointer, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, h: Self) -> Self {
+        unsafe {
+            let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(h.0, _mm512_setzero_ps());
+            Avx512(_mm512_maskz_mov_ps(mask, self.0))
+        }
+    }
+}
+
+vector! {
+    Avx2(__m256), 8, false, __m256i, "8",
+    [
+        add(b) => _mm256_add_ps;
+        sub(b) => _mm256_sub_ps;
+        mul(b) => _mm256_mul_ps;
+        div(b) => _mm256_div_ps;
+        fused(b, c) => _mm256_fmadd_ps;
+        min(b) => _mm256_min_ps;
+        max(b) => _mm256_max_ps;
+    ]
+    #[inline(always)]
+    unsafe fn first(lanes: usize) -> __m256i {
+        unsafe {
+            let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), lane)
+        }
+    }
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Avx2(unsafe { _mm256_set1_ps(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(pointer: *const f32) -> Self {
+        Avx2(unsafe { _mm256_loadu_ps(pointer) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, pointer: *mut f32) {
+        unsafe { _mm256_storeu_ps(pointer, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_part(pointer: *const f32, mask: __m256i) -> Self {
+        Avx2(unsafe { _mm256_maskload_ps(pointer, mask) })
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, pointer: *mut f32, mask: __m256i) {
+        unsafe { _mm256_maskstore_ps(pointer, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, h: Self) -> Self {
+        unsafe {
+            let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(h.0, _mm256_setzero_ps());
+            Avx2(_mm256_and_ps(self.0, mask))
+        }
+    }
+}

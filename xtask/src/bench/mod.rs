@@ -1,0 +1,82 @@
+//! `cargo xtask bench`: how fast the host trains and streams, as fractions of what the machine can do.
+
+mod start;
+mod training;
+mod workloads;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use start::Start;
+use training::Figures;
+use workloads::{NAMES, Workload};
+
+/// What is measured, and how it is printed.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// One JSON object per line instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Only these workloads
+    #[arg(long, value_delimiter = ',', value_name = "W1,W2,...", value_parser = NAMES)]
+    only: Vec<String>,
+    /// The GNU General Public License, version 3, as Debian ships it: the text of W4
+    #[arg(long, default_value = "/usr/share/common-licenses/GPL-3", value_name = "FILE")]
+    gpl: PathBuf,
+    /// One update and one epoch, for the measurement of a program's start
+    #[arg(long, hide = true)]
+    start: bool,
+}
+
+/// Threads that every workload is measured with.
+const THREADS: [usize; 2] = [1, 2];
+
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    figures: Figures,
+    #[serde(flatten)]
+    start: Start,
+}
+
+/// Measures; `true` when all losses are the expected ones.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    let all = NAMES.into_iter().filter(|name| match arguments.only.as_slice() {
+        [] => *name != "W4-100",
+        only => only.iter().any(|other| other == name),
+    });
+    let mut right = true;
+    if !arguments.json && !arguments.start {
+        println!("{}", training::HEADINGS);
+    }
+    for name in all {
+        if name.starts_with("W4") && !arguments.gpl.exists() {
+            let gpl = arguments.gpl.display();
+            eprintln!("{name} is left out: there is no {gpl}; name the GPL's text with --gpl FILE");
+            continue;
+        }
+        let workload = Workload::new(name, &arguments.gpl)?;
+        if arguments.start {
+            start::step(&workload);
+            continue;
+        }
+        let start = start::measure(name, &arguments.gpl)?;
+        for threads in THREADS {
+            let figures = training::measure(&workload, threads);
+            right &= figures.right();
+            if arguments.json {
+                println!("{}", serde_json::to_string(&Line { figures, start })?);
+            } else {
+                println!("{figures}");
+            }
+        }
+        if !arguments.json {
+            let Start { first_step_ms, peak_memory_mb } = start;
+            let memory = peak_memory_mb.map_or("unknown".to_owned(), |mb| format!("{mb:.1} MB"));
+            println!("        first step {first_step_ms:.1} ms after the start, memory {memory}");
+        }
+    }
+    Ok(right)
+}
