@@ -194,10 +194,7 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
             [(d_first, x_first, start, from_rest), (d_rest, x_rest, &*h, d_rest.is_empty())]
         {
             let input = Outer { w: &mut *w_xh, x, inputs };
-            let state = match none {
-                true => Outer::none(),
-                false => Outer { w: &mut *w_hh, x: Columns::Values(h), inputs: hidden },
-            };
+            let state = Outer::of_state(w_hh, h, hidden, none);
             A::affine_backward(d, hidden, b, input, state);
         }
         if !dx.is_empty() {

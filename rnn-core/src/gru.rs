@@ -23,7 +23,7 @@ use crate::cell::{
     Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
     starts_block, take,
 };
-use crate::kernel::{Arithmetic, Columns, Inference, Product, add_columns};
+use crate::kernel::{Arithmetic, Columns, Elementwise, Inference, Outer, Product};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::stacked::Stacked;
@@ -242,33 +242,41 @@ impl<T: Scalar> GruRef<'_, T> {
                 let state = Product::of_state(w_hn, h, hidden, at_rest);
                 A::affine(q, hidden, self.b_hn, state, Product::NONE);
                 A::affine(n, hidden, self.b_n, input, Product::NONE);
-                A::wide(|| each_column(hidden, g, n, q, |r, _, n, q| *n += r * *q));
+                let work = |r, _, n: &mut T, q: &mut T| *n += r * *q;
+                A::wide(EachColumn { hidden, g, a: n, b: q, work });
             }
             Reset::Before => {
-                A::wide(|| each_column(hidden, g, h, q, |r, _, h, q| *q = r * *h));
+                let work = |r, _, h: &mut T, q: &mut T| *q = r * *h;
+                A::wide(EachColumn { hidden, g, a: h, b: q, work });
                 A::affine(n, hidden, self.b_n, input, Product::of_state(w_hn, q, hidden, at_rest));
             }
         }
         A::activate(Activation::Tanh, n);
-        A::wide(|| each_column(hidden, g, h, n, |_, z, h, n| *h = *n + z * (*h - *n)));
+        let work = |_, z, h: &mut T, n: &mut T| *h = *n + z * (*h - *n);
+        A::wide(EachColumn { hidden, g, a: h, b: n, work });
     }
 }
 
 /// Runs over the units of every column: r, z of `g` (2H x B) with the same unit of `a` and `b`
 /// (H x B).
-#[inline(always)]
-fn each_column<T: Copy>(
+struct EachColumn<'a, T, W> {
     hidden: usize,
-    g: &[T],
-    a: &mut [T],
-    b: &mut [T],
-    work: impl Fn(T, T, &mut T, &mut T) + Copy,
-) {
-    let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-    for (g, (a, b)) in g.chunks_exact((2 * hidden).max(1)).zip(columns) {
-        let (r, z) = g.split_at_checked(hidden).unwrap_or_default();
-        for (((&r, &z), a), b) in r.iter().zip(z).zip(a).zip(b) {
-            work(r, z, a, b);
+    g: &'a [T],
+    a: &'a mut [T],
+    b: &'a mut [T],
+    work: W,
+}
+
+impl<T: Copy, W: Fn(T, T, &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
+    #[inline(always)]
+    fn run(self) {
+        let EachColumn { hidden, g, a, b, work } = self;
+        let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
+        for (g, (a, b)) in g.chunks_exact((2 * hidden).max(1)).zip(columns) {
+            let (r, z) = g.split_at_checked(hidden).unwrap_or_default();
+            for (((&r, &z), a), b) in r.iter().zip(z).zip(a).zip(b) {
+                work(r, z, a, b);
+            }
         }
     }
 }
@@ -355,31 +363,31 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             let h_prev = if t == 0 { start } else { block(h, t - 1, units) };
             let g = block_mut(g, t, 2 * units);
             let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
-            A::wide(|| {
-                let columns = Columns4::of(hidden, h_prev, n, q, d_t);
-                match reset {
-                    Reset::After => columns.each(g, |r, z, h, n, q, d| {
-                        let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
-                        let d_z = *d * (h - *n) * *z * (T::ONE - *z);
-                        let d_r = d_n * *q * *r * (T::ONE - *r);
-                        *d = *d * *z;
-                        *n = d_n;
-                        *q = d_n * *r;
-                        (*r, *z) = (d_r, d_z);
-                    }),
-                    // q keeps r h for the gradient of W_hn; r stays until dq is known.
-                    Reset::Before => columns.each(g, |_, z, h, n, _, d| {
-                        let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
-                        let d_z = *d * (h - *n) * *z * (T::ONE - *z);
-                        *d = *d * *z;
-                        *n = d_n;
-                        *z = d_z;
-                    }),
-                }
-                if goes_on {
-                    d_prev.iter_mut().zip(d_t.iter()).for_each(|(p, &d)| *p += d);
-                }
-            });
+            // q keeps r h for the gradient of W_hn where the reset comes before; r stays until dq is known.
+            let after = |r: &mut T, z: &mut T, h, n: &mut T, q: &mut T, d: &mut T| {
+                let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
+                let d_z = *d * (h - *n) * *z * (T::ONE - *z);
+                let d_r = d_n * *q * *r * (T::ONE - *r);
+                *d *= *z;
+                *n = d_n;
+                *q = d_n * *r;
+                (*r, *z) = (d_r, d_z);
+            };
+            let before = |_: &mut T, z: &mut T, h, n: &mut T, _: &mut T, d: &mut T| {
+                let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
+                let d_z = *d * (h - *n) * *z * (T::ONE - *z);
+                *d *= *z;
+                *n = d_n;
+                *z = d_z;
+            };
+            let h = h_prev;
+            match reset {
+                Reset::After => A::wide(EachUnit { hidden, g, h, n, q, d: d_t, work: after }),
+                Reset::Before => A::wide(EachUnit { hidden, g, h, n, q, d: d_t, work: before }),
+            }
+            if goes_on {
+                A::wide(Add { to: d_prev, from: d_t });
+            }
             match reset {
                 Reset::After => {
                     if goes_on {
@@ -390,44 +398,41 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
                     let d_q = d_t;
                     d_q.fill(T::ZERO);
                     A::transpose_multiply(d_q, w_hn, hidden, hidden, n);
-                    A::wide(|| {
-                        Columns4::of(hidden, h_prev, n, q, d_q).each(g, |r, _, h, _, _, d_q| {
-                            let d_h = *d_q * *r;
-                            *r = *d_q * h * *r * (T::ONE - *r);
-                            *d_q = d_h;
-                        });
-                        if goes_on {
-                            d_prev.iter_mut().zip(d_q.iter()).for_each(|(p, &d)| *p += d);
-                        }
-                    });
+                    let work = |r: &mut T, _: &mut T, h, _: &mut T, _: &mut T, d_q: &mut T| {
+                        let d_h = *d_q * *r;
+                        *r = *d_q * h * *r * (T::ONE - *r);
+                        *d_q = d_h;
+                    };
+                    A::wide(EachUnit { hidden, g, h: h_prev, n, q, d: d_q, work });
+                    if goes_on {
+                        A::wide(Add { to: d_prev, from: d_q });
+                    }
                 }
             }
             if goes_on {
                 A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
             }
         }
-        A::outer(gradient.w_xg, g, 2 * hidden, x, inputs);
-        A::outer(gradient.w_xn, n, hidden, x, inputs);
-        // h_{t-1} of the first step is h_0; of the others it stands in h.
+        let GruMut { w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn } = gradient;
         let (g_first, g_rest) = g.split_at_checked(2 * units).unwrap_or_default();
-        let from_rest = A::is_zero(start);
-        if !from_rest {
-            A::outer(gradient.w_hg, g_first, 2 * hidden, Columns::Values(start), hidden);
-        }
-        A::outer(gradient.w_hg, g_rest, 2 * hidden, Columns::Values(h), hidden);
-        match reset {
-            Reset::After => {
-                let (q_first, q_rest) = q.split_at_checked(units).unwrap_or_default();
-                if !from_rest {
-                    A::outer(gradient.w_hn, q_first, hidden, Columns::Values(start), hidden);
-                }
-                A::outer(gradient.w_hn, q_rest, hidden, Columns::Values(h), hidden);
-                add_columns(gradient.b_hn, q);
+        let (q_first, q_rest) = q.split_at_checked(units).unwrap_or_default();
+        let (x_first, x_rest) = x.split(inputs, batch);
+        // h_{t-1} of the first step is h_0; of the others it stands in h.
+        for (g, q, x, h, none) in [
+            (g_first, q_first, x_first, start, A::is_zero(start)),
+            (g_rest, q_rest, x_rest, &*h, q_rest.is_empty()),
+        ] {
+            let input = Outer { w: &mut *w_xg, x, inputs };
+            let state = Outer::of_state(w_hg, h, hidden, none);
+            A::affine_backward(g, 2 * hidden, b_g, input, state);
+            if reset == Reset::After {
+                let state = Outer::of_state(w_hn, h, hidden, none);
+                A::affine_backward(q, hidden, b_hn, Outer::none(), state);
             }
-            Reset::Before => A::outer(gradient.w_hn, n, hidden, Columns::Values(q), hidden),
         }
-        add_columns(gradient.b_g, g);
-        add_columns(gradient.b_n, n);
+        let input = Outer { w: w_xn, x, inputs };
+        let state = Outer::of_state(w_hn, q, hidden, reset == Reset::After);
+        A::affine_backward(n, hidden, b_n, input, state);
         if !dx.is_empty() {
             let w_xg = A::transposed(self.w_xg, 2 * hidden, inputs, space);
             A::transpose_multiply(dx, w_xg, 2 * hidden, inputs, g);
@@ -443,34 +448,60 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
     }
 }
 
-/// Four H x B blocks, walked through together with (r, z).
-struct Columns4<'a, T> {
+/// Runs over the units of every column: r, z of `g` (2H x B), and the same unit of four H x B blocks.
+struct EachUnit<'a, T, W> {
     hidden: usize,
+    g: &'a mut [T],
     h: &'a [T],
     n: &'a mut [T],
     q: &'a mut [T],
     d: &'a mut [T],
+    work: W,
 }
 
-impl<'a, T: Copy> Columns4<'a, T> {
+impl<T: Copy, W> Elementwise for EachUnit<'_, T, W>
+where
+    W: Fn(&mut T, &mut T, T, &mut T, &mut T, &mut T) + Copy,
+{
     #[inline(always)]
-    fn of(hidden: usize, h: &'a [T], n: &'a mut [T], q: &'a mut [T], d: &'a mut [T]) -> Self {
-        Columns4 { hidden: hidden.max(1), h, n, q, d }
-    }
-
-    /// `work` of r, z, h, n, q, d of every unit.
-    #[inline(always)]
-    #[allow(clippy::type_complexity)] // The six letters of the equations.
-    fn each(self, g: &mut [T], work: impl Fn(&mut T, &mut T, T, &mut T, &mut T, &mut T) + Copy) {
-        let Columns4 { hidden, h, n, q, d } = self;
+    fn run(self) {
+        let EachUnit { hidden, g, h, n, q, d, work } = self;
+        let hidden = hidden.max(1);
         let n_q = n.chunks_exact_mut(hidden).zip(q.chunks_exact_mut(hidden));
         let h_d = h.chunks_exact(hidden).zip(d.chunks_exact_mut(hidden));
         for (g, ((n, q), (h, d))) in g.chunks_exact_mut(2 * hidden).zip(n_q.zip(h_d)) {
             let (r, z) = g.split_at_mut_checked(hidden).unwrap_or_default();
-            let gates = r.iter_mut().zip(z);
-            for ((((r, z), n), q), (&h, d)) in gates.zip(n).zip(q).zip(h.iter().zip(d)) {
-                work(r, z, h, n, q, d);
-            }
+            units(r, z, h, n, q, d, work);
         }
+    }
+}
+
+/// One column. A function of its own: only then does the compiler know that no two of these overlap.
+#[inline(always)]
+fn units<T: Copy, W: Fn(&mut T, &mut T, T, &mut T, &mut T, &mut T)>(
+    r: &mut [T],
+    z: &mut [T],
+    h: &[T],
+    n: &mut [T],
+    q: &mut [T],
+    d: &mut [T],
+    work: W,
+) {
+    let gates = r.iter_mut().zip(z);
+    for ((((r, z), n), q), (&h, d)) in gates.zip(n).zip(q).zip(h.iter().zip(d)) {
+        work(r, z, h, n, q, d);
+    }
+}
+
+/// to += from
+struct Add<'a, T> {
+    to: &'a mut [T],
+    from: &'a [T],
+}
+
+impl<T: Scalar> Elementwise for Add<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, &from)| *to += from);
     }
 }

@@ -9,13 +9,14 @@
 //! Shapes and memory: [`Recurrence`]. State: h, c. Cache: h, c, (i, f, g, o).
 
 use core::iter::repeat;
+use core::marker::PhantomData;
 
 use crate::activation::Activation;
 use crate::cell::{
     Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
     starts_block, take,
 };
-use crate::kernel::{Arithmetic, Columns, Inference, Product, add_columns};
+use crate::kernel::{Arithmetic, Columns, Elementwise, Inference, Outer, Product};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::stacked::Stacked;
@@ -122,35 +123,40 @@ impl<T: Scalar> LstmRef<'_, T> {
             A::activate(Activation::Tanh, g);
             A::activate(Activation::Sigmoid, o);
         }
-        A::wide(|| {
-            each_column(hidden, gates, c, h, |[i, f, g, _], c, h| {
-                *c = *f * *c + *i * *g;
-                *h = *c;
-            });
-        });
+        let work = |[i, f, g, _]: [&mut T; 4], c: &mut T, h: &mut T| {
+            *c = *f * *c + *i * *g;
+            *h = *c;
+        };
+        A::wide(EachColumn { hidden, gates, a: c, b: h, work });
         A::activate(Activation::Tanh, h);
-        A::wide(|| each_column(hidden, gates, c, h, |[_, _, _, o], _, h| *h *= *o));
+        let work = |[_, _, _, o]: [&mut T; 4], _: &mut T, h: &mut T| *h *= *o;
+        A::wide(EachColumn { hidden, gates, a: c, b: h, work });
     }
 }
 
 /// Runs over the units of every column: i, f, g, o of `gates` (4H x B) with the same unit of `a` and
 /// `b` (H x B).
-#[inline(always)]
-fn each_column<T>(
+struct EachColumn<'a, T, W> {
     hidden: usize,
-    gates: &mut [T],
-    a: &mut [T],
-    b: &mut [T],
-    work: impl Fn([&mut T; 4], &mut T, &mut T) + Copy,
-) {
-    let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-    for (gates, (a, b)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(columns) {
-        let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
-        let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
-        let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
-        let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
-        for ((((i, f), (g, o)), a), b) in gates.zip(a).zip(b) {
-            work([i, f, g, o], a, b);
+    gates: &'a mut [T],
+    a: &'a mut [T],
+    b: &'a mut [T],
+    work: W,
+}
+
+impl<T, W: Fn([&mut T; 4], &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
+    #[inline(always)]
+    fn run(self) {
+        let EachColumn { hidden, gates, a, b, work } = self;
+        let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
+        for (gates, (a, b)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(columns) {
+            let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
+            let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
+            let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+            let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
+            for ((((i, f), (g, o)), a), b) in gates.zip(a).zip(b) {
+                work([i, f, g, o], a, b);
+            }
         }
     }
 }
@@ -234,24 +240,31 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
             // Once with dc_{t+1} f_{t+1}, once without: each a loop without branches.
             if t + 1 < steps && !starts_block(t + 1, steps, truncation) {
                 let carried = after.chunks_exact(hidden.max(1)).map(|d| d.iter().copied());
-                A::wide(|| gates_backward::<T, A>(hidden, gates, c_t, c_prev, carried, d_t));
+                let arithmetic = PhantomData::<A>;
+                let d = d_t;
+                A::wide(GatesBackward { hidden, gates, c: c_t, c_prev, carried, d, arithmetic });
             } else {
                 let carried = repeat(repeat(T::ZERO));
-                A::wide(|| gates_backward::<T, A>(hidden, gates, c_t, c_prev, carried, d_t));
+                let arithmetic = PhantomData::<A>;
+                let d = d_t;
+                A::wide(GatesBackward { hidden, gates, c: c_t, c_prev, carried, d, arithmetic });
             }
             if !starts_block(t, steps, truncation) {
                 A::transpose_multiply(d_prev, w_h, 4 * hidden, hidden, gates);
             }
         }
-        A::outer(gradient.w_x, gates, 4 * hidden, x, inputs);
         // h_{t-1} of the first step is h_0; of the others it stands in h.
         let (first, rest) = gates.split_at_checked(4 * units).unwrap_or_default();
+        let (x_first, x_rest) = x.split(inputs, batch);
         let h_0 = start.get(..units).unwrap_or_default();
-        if !A::is_zero(h_0) {
-            A::outer(gradient.w_h, first, 4 * hidden, Columns::Values(h_0), hidden);
+        let LstmMut { w_x, w_h, b } = gradient;
+        for (d, x, h, none) in
+            [(first, x_first, h_0, A::is_zero(h_0)), (rest, x_rest, &*h, rest.is_empty())]
+        {
+            let input = Outer { w: &mut *w_x, x, inputs };
+            let state = Outer::of_state(w_h, h, hidden, none);
+            A::affine_backward(d, 4 * hidden, b, input, state);
         }
-        A::outer(gradient.w_h, rest, 4 * hidden, Columns::Values(h), hidden);
-        add_columns(gradient.b, gates);
         if !dx.is_empty() {
             let w_x = A::transposed(self.w_x, 4 * hidden, inputs, space);
             A::transpose_multiply(dx, w_x, 4 * hidden, inputs, gates);
@@ -266,31 +279,58 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
 
 /// The elementwise part of a backward step; `d` comes in as dh_t and goes out as dc_t f_t. `carried`
 /// is dc_{t+1} f_{t+1}, column after column.
-#[inline(always)]
-fn gates_backward<T: Scalar, A: Arithmetic<T>>(
+struct GatesBackward<'a, T, A, I> {
     hidden: usize,
-    gates: &mut [T],
+    gates: &'a mut [T],
+    c: &'a [T],
+    c_prev: &'a [T],
+    carried: I,
+    d: &'a mut [T],
+    arithmetic: PhantomData<A>,
+}
+
+impl<T, A, I> Elementwise for GatesBackward<'_, T, A, I>
+where
+    T: Scalar,
+    A: Arithmetic<T>,
+    I: Iterator<Item: Iterator<Item = T>>,
+{
+    #[inline(always)]
+    fn run(self) {
+        let GatesBackward { hidden, gates, c, c_prev, carried, d, .. } = self;
+        let c = c.chunks_exact(hidden.max(1)).zip(c_prev.chunks_exact(hidden.max(1)));
+        let columns = c.zip(carried).zip(d.chunks_exact_mut(hidden.max(1)));
+        let gates = gates.chunks_exact_mut((4 * hidden).max(1));
+        for (gates, (((c, c_prev), carried), d)) in gates.zip(columns) {
+            let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
+            let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
+            let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+            units_backward::<T, A>(i, f, g, o, c, c_prev, carried, d);
+        }
+    }
+}
+
+/// One column. A function of its own: only then does the compiler know that no two of these overlap.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // One name for each letter of the equations.
+fn units_backward<T: Scalar, A: Arithmetic<T>>(
+    i: &mut [T],
+    f: &mut [T],
+    g: &mut [T],
+    o: &mut [T],
     c: &[T],
     c_prev: &[T],
-    carried: impl Iterator<Item = impl Iterator<Item = T>>,
+    carried: impl Iterator<Item = T>,
     d: &mut [T],
 ) {
-    let c = c.chunks_exact(hidden.max(1)).zip(c_prev.chunks_exact(hidden.max(1)));
-    let columns = c.zip(carried).zip(d.chunks_exact_mut(hidden.max(1)));
-    let gates = gates.chunks_exact_mut((4 * hidden).max(1));
-    for (gates, (((c, c_prev), carried), d)) in gates.zip(columns) {
-        let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
-        let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
-        let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
-        let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
-        let cells = c.iter().zip(c_prev).zip(carried).zip(d);
-        for (((i, f), (g, o)), (((&c, &c_prev), carried), d)) in gates.zip(cells) {
-            let tanh_c = A::tanh(c);
-            let d_c = carried + *d * *o * (T::ONE - tanh_c * tanh_c);
-            *o = *d * tanh_c * *o * (T::ONE - *o);
-            *d = d_c * *f;
-            *f = d_c * c_prev * *f * (T::ONE - *f);
-            (*i, *g) = (d_c * *g * *i * (T::ONE - *i), d_c * *i * (T::ONE - *g * *g));
-        }
+    let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
+    let cells = c.iter().zip(c_prev).zip(carried).zip(d);
+    for (((i, f), (g, o)), (((&c, &c_prev), carried), d)) in gates.zip(cells) {
+        let tanh_c = A::tanh(c);
+        let d_c = carried + *d * *o * (T::ONE - tanh_c * tanh_c);
+        *o = *d * tanh_c * *o * (T::ONE - *o);
+        *d = d_c * *f;
+        *f = d_c * c_prev * *f * (T::ONE - *f);
+        (*i, *g) = (d_c * *g * *i * (T::ONE - *i), d_c * *i * (T::ONE - *g * *g));
     }
 }

@@ -86,19 +86,21 @@ impl<T: Scalar, P: Parameters<T> + Clone> Adam<T, P> {
     }
 
     /// One update: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
-    /// p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon).
+    /// p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon), with r = sqrt(1 - b2^t) as
+    /// p -= (lr r / (1 - b1^t)) m / (sqrt(v) + r epsilon): one root and one division for each.
     pub fn update(&mut self, parameters: &mut P, gradient: &P, lr: T) {
         let (b1, b2) = (self.beta_1, self.beta_2);
         self.powers = [self.powers[0] * b1, self.powers[1] * b2];
-        let step = lr / (T::ONE - self.powers[0]);
         let correction = (T::ONE - self.powers[1]).sqrt();
+        let step = lr * correction / (T::ONE - self.powers[0]);
+        let epsilon = correction * self.epsilon;
         let moments = self.first.tensors_mut().zip(self.second.tensors_mut());
         let tensors = parameters.tensors_mut().zip(gradient.tensors()).zip(moments);
         for ((p, g), (m, v)) in tensors {
             for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
                 *m = b1 * *m + (T::ONE - b1) * g;
                 *v = b2 * *v + (T::ONE - b2) * g * g;
-                *p -= step * *m / (v.sqrt() / correction + self.epsilon);
+                *p -= step * *m / (v.sqrt() + epsilon);
             }
         }
     }

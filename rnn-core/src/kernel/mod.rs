@@ -98,11 +98,24 @@ pub struct Outer<'a, T> {
     pub inputs: usize,
 }
 
-impl<T> Outer<'_, T> {
+impl<'a, T> Outer<'a, T> {
+    /// The product with a state, left out where the state is at rest.
+    #[inline(always)]
+    pub fn of_state(w: &'a mut [T], h: &'a [T], hidden: usize, at_rest: bool) -> Self {
+        if at_rest { Self::none() } else { Outer { w, x: Columns::Values(h), inputs: hidden } }
+    }
+
     /// Nothing to be added.
     pub fn none() -> Self {
         Outer { w: &mut [], x: Columns::NONE, inputs: 0 }
     }
+}
+
+/// A loop over units, each by itself. `run` is `#[inline(always)]`: compiled as part of what calls it,
+/// it takes the vectors that are enabled there.
+pub trait Elementwise {
+    /// The loop.
+    fn run(self);
 }
 
 /// A way to multiply, add and squash. The cells are written once, over this.
@@ -192,7 +205,7 @@ pub trait Arithmetic<T: Scalar> {
     fn activate(activation: Activation, z: &mut [T]);
 
     /// Runs an elementwise loop in vectors as wide as the machine's.
-    fn wide<R>(work: impl FnOnce() -> R) -> R;
+    fn wide(work: impl Elementwise);
 
     /// tanh of one number, the one that [`activate`](Self::activate) uses.
     fn tanh(x: T) -> T;

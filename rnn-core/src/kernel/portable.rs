@@ -1,7 +1,7 @@
 //! The portable kernels, which define the truth, in a form that can't panic: dimensions are run-time
 //! values, so pieces are taken with iterators and `first_chunk`, never by index.
 
-use super::{Arithmetic, Columns, Inference, MultiplyAdd, PARTIALS, Product, fold};
+use super::{Arithmetic, Columns, Elementwise, Inference, MultiplyAdd, PARTIALS, Product, fold};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -101,8 +101,8 @@ impl<T: Scalar> Arithmetic<T> for Inference {
     }
 
     #[inline(always)]
-    fn wide<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn wide(work: impl Elementwise) {
+        work.run();
     }
 
     #[inline(always)]

@@ -50,7 +50,7 @@ pub(super) unsafe fn activate_backward<V: Vector, const R: usize>(
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn tanh<V: Vector>(x: V) -> V {
-    use approx::{TANH_LIMIT, TANH_P, TANH_Q};
+    use approx::{RECIPROCAL, TANH_LIMIT, TANH_P, TANH_Q};
     // SAFETY: the caller's.
     unsafe {
         // As the comparisons there, these keep a NaN: it is the second operand.
@@ -62,7 +62,13 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
             let p = p.fused(s, V::splat(c1));
             p.fused(s, V::splat(c0))
         };
-        x.mul(polynomial(TANH_P)).div(polynomial(TANH_Q))
+        let (p, q) = (x.mul(polynomial(TANH_P)), polynomial(TANH_Q));
+        let one = V::splat(1.0);
+        let y = q.bits_from(RECIPROCAL);
+        let e = q.fused_negative(y, one);
+        let y = e.fused(e, e).fused(y, y);
+        let h = p.mul(y);
+        q.fused_negative(y, one).fused(h, h)
     }
 }
 

@@ -3,6 +3,7 @@
 //! result, and the order of the sums is the seam's.
 
 mod form;
+mod loss;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
@@ -16,6 +17,8 @@ mod readout;
 #[cfg(target_arch = "x86_64")]
 mod sums;
 #[cfg(target_arch = "x86_64")]
+mod transpose;
+#[cfg(target_arch = "x86_64")]
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -25,7 +28,7 @@ mod tests;
 
 pub use form::Form;
 
-use super::{Arithmetic, Columns, Outer, Product, Training};
+use super::{Arithmetic, Columns, Elementwise, Outer, Product, Training};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -49,15 +52,6 @@ macro_rules! chosen {
 /// Verbs that are the same for every number type.
 macro_rules! common {
     ($type:ty) => {
-        fn transposed<'a>(
-            w: &'a [$type],
-            rows: usize,
-            cols: usize,
-            space: &'a mut [$type],
-        ) -> &'a [$type] {
-            portable::transposed(w, rows, cols, space)
-        }
-
         fn transposed_len(rows: usize, cols: usize) -> usize {
             rows * cols
         }
@@ -82,21 +76,16 @@ macro_rules! common {
             Self::backward(out, w, rows, cols, d, None);
         }
 
-        fn outer(
-            w: &mut [$type],
-            d: &[$type],
-            rows: usize,
-            x: Columns<'_, $type>,
-            inputs: usize,
-        ) {
+        fn outer(w: &mut [$type], d: &[$type], rows: usize, x: Columns<'_, $type>, inputs: usize) {
             Self::affine_backward(d, rows, &mut [], Outer { w, x, inputs }, Outer::none());
         }
 
         fn is_zero(x: &[$type]) -> bool {
-            x.iter().all(|&x| x == 0.0)
+            // Not `all`: it would look at one number after the other.
+            x.iter().fold(true, |zero, &x| zero & (x == 0.0))
         }
 
-        fn wide<R>(work: impl FnOnce() -> R) -> R {
+        fn wide(work: impl Elementwise) {
             match Form::chosen() {
                 // SAFETY: a form is chosen only where the processor has its instructions.
                 #[cfg(target_arch = "x86_64")]
@@ -106,7 +95,7 @@ macro_rules! common {
                 #[cfg(target_arch = "x86_64")]
                 #[allow(unsafe_code)]
                 Form::Avx2 => unsafe { x86::avx2::wide(work) },
-                _ => work(),
+                _ => work.run(),
             }
         }
 
@@ -119,6 +108,13 @@ macro_rules! common {
 
 impl Arithmetic<f32> for Training {
     common!(f32);
+
+    fn transposed<'a>(w: &'a [f32], rows: usize, cols: usize, space: &'a mut [f32]) -> &'a [f32] {
+        #[cfg(target_arch = "x86_64")]
+        return transpose::transposed(w, rows, cols, space);
+        #[cfg(not(target_arch = "x86_64"))]
+        return portable::transposed(w, rows, cols, space);
+    }
 
     fn layer(
         out: &mut [f32],
@@ -164,6 +160,10 @@ impl Arithmetic<f32> for Training {
 /// Where gradients are checked, and speed is no concern.
 impl Arithmetic<f64> for Training {
     common!(f64);
+
+    fn transposed<'a>(w: &'a [f64], rows: usize, cols: usize, space: &'a mut [f64]) -> &'a [f64] {
+        portable::transposed(w, rows, cols, space)
+    }
 
     fn layer(
         out: &mut [f64],

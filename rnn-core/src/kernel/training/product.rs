@@ -40,6 +40,7 @@ struct Checked<'a> {
 }
 
 impl<'a> Checked<'a> {
+    #[inline(always)]
     fn new(product: Product<'a, f32>, rows: usize, batch: usize) -> Self {
         let Product { w, x, inputs } = product;
         let none = Checked { w: ptr::null(), x: ptr::null(), inputs: 0, symbols: &[], known: 0 };
@@ -222,8 +223,7 @@ pub(super) unsafe fn load<V: Vector, const R: usize, const PART: bool>(
         let mut vectors = [V::splat(0.0); R];
         for r in 0..R {
             let from = from.add(r * V::LANES);
-            vectors[r] =
-                if PART && r + 1 == R { V::load_part(from, mask) } else { V::load(from) };
+            vectors[r] = if PART && r + 1 == R { V::load_part(from, mask) } else { V::load(from) };
         }
         vectors
     }

@@ -28,9 +28,12 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, b: Self) -> Self;
     unsafe fn sub(self, b: Self) -> Self;
     unsafe fn mul(self, b: Self) -> Self;
-    unsafe fn div(self, b: Self) -> Self;
     /// a b + c, rounded once.
     unsafe fn fused(self, b: Self, c: Self) -> Self;
+    /// -a b + c, rounded once.
+    unsafe fn fused_negative(self, b: Self, c: Self) -> Self;
+    /// The number whose bits are `minuend` less its own.
+    unsafe fn bits_from(self, minuend: u32) -> Self;
     /// a < b ? a : b
     unsafe fn min(self, b: Self) -> Self;
     /// a > b ? a : b
@@ -69,8 +72,8 @@ vector! {
         add(b) => _mm512_add_ps;
         sub(b) => _mm512_sub_ps;
         mul(b) => _mm512_mul_ps;
-        div(b) => _mm512_div_ps;
         fused(b, c) => _mm512_fmadd_ps;
+        fused_negative(b, c) => _mm512_fnmadd_ps;
         min(b) => _mm512_min_ps;
         max(b) => _mm512_max_ps;
     ]
@@ -99,6 +102,13 @@ vector! {
         unsafe { _mm512_mask_storeu_ps(pointer, mask, self.0) }
     }
     #[inline(always)]
+    unsafe fn bits_from(self, minuend: u32) -> Self {
+        unsafe {
+            let bits = _mm512_castps_si512(self.0);
+            Avx512(_mm512_castsi512_ps(_mm512_sub_epi32(_mm512_set1_epi32(minuend as i32), bits)))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_positive(self, h: Self) -> Self {
         unsafe {
             let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(h.0, _mm512_setzero_ps());
@@ -113,8 +123,8 @@ vector! {
         add(b) => _mm256_add_ps;
         sub(b) => _mm256_sub_ps;
         mul(b) => _mm256_mul_ps;
-        div(b) => _mm256_div_ps;
         fused(b, c) => _mm256_fmadd_ps;
+        fused_negative(b, c) => _mm256_fnmadd_ps;
         min(b) => _mm256_min_ps;
         max(b) => _mm256_max_ps;
     ]
@@ -144,6 +154,13 @@ vector! {
     #[inline(always)]
     unsafe fn store_part(self, pointer: *mut f32, mask: __m256i) {
         unsafe { _mm256_maskstore_ps(pointer, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn bits_from(self, minuend: u32) -> Self {
+        unsafe {
+            let bits = _mm256_castps_si256(self.0);
+            Avx2(_mm256_castsi256_ps(_mm256_sub_epi32(_mm256_set1_epi32(minuend as i32), bits)))
+        }
     }
     #[inline(always)]
     unsafe fn where_positive(self, h: Self) -> Self {

@@ -4,7 +4,7 @@ use super::product::{Finish, Start, multiply};
 use super::vector::{Avx2, Avx512};
 use super::{elementwise, peak, readout, sums};
 use crate::activation::Activation;
-use crate::kernel::{Outer, Product};
+use crate::kernel::{Elementwise, Outer, Product};
 
 macro_rules! form {
     ($name:ident, $vector:ty, $features:literal) => {
@@ -92,8 +92,8 @@ macro_rules! form {
             }
 
             #[target_feature(enable = $features)]
-            pub(in super::super) fn wide<R>(work: impl FnOnce() -> R) -> R {
-                work()
+            pub(in super::super) fn wide(work: impl Elementwise) {
+                work.run();
             }
         }
     };

@@ -27,6 +27,7 @@
 //! assert_eq!(engine.gradient().len(), parameters.len());
 //! ```
 
+mod aligned;
 mod pool;
 mod shard;
 
@@ -34,11 +35,12 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use rnn_core::network::Shape;
 
+use aligned::Aligned;
 use pool::{Pool, lock};
 use shard::{Shard, Task};
 
 /// Columns of a shard. Fixed: the gradient's bits depend on it.
-const WIDTH: usize = 16;
+const WIDTH: usize = 32;
 
 /// The label of a column that isn't scored.
 pub const NOT_SCORED: u16 = u16::MAX;
@@ -148,7 +150,8 @@ impl Engine {
             .map(Mutex::new)
             .collect();
         let gradient = vec![0.0; plan.shape.parameters()];
-        let task = Task { parameters: gradient.clone(), labels: 0, seed: 0 };
+        let parameters = Aligned::new(gradient.len());
+        let task = Task { parameters, labels: 0, seed: 0 };
         let threads = threads.clamp(1, shards.len());
         let job = Job { plan, shards, task: RwLock::new(task) };
         let pool = Pool::new(threads, job, |job, number| {
@@ -268,7 +271,7 @@ impl Engine {
             if number == 0 {
                 self.gradient.copy_from_slice(&shard.gradient);
             } else {
-                self.gradient.iter_mut().zip(&shard.gradient).for_each(|(sum, g)| *sum += g);
+                self.gradient.iter_mut().zip(shard.gradient.iter()).for_each(|(sum, g)| *sum += g);
             }
         }
         loss

@@ -5,12 +5,13 @@ use rnn_core::kernel::{Columns, Training};
 use rnn_core::network::{BackwardSpace, NetworkRef, Workspace};
 use rnn_core::random::SplitMix64;
 
+use super::aligned::Aligned;
 use super::{Inputs, Loss, NOT_SCORED, Plan, Targets};
 
 /// What an update asks of every shard.
 #[derive(Debug)]
 pub(super) struct Task {
-    pub(super) parameters: Vec<f32>,
+    pub(super) parameters: Aligned,
     /// Labels in the whole batch.
     pub(super) labels: usize,
     pub(super) seed: u64,
@@ -25,22 +26,22 @@ pub(super) struct Shard {
     /// b
     pub(super) columns: usize,
     /// T x (I x b); empty where the inputs are symbols, T x b.
-    pub(super) values: Vec<f32>,
+    pub(super) values: Aligned,
     pub(super) symbols: Vec<u16>,
     /// scored x (O x b); empty where the labels are symbols, scored x b.
-    pub(super) targets: Vec<f32>,
+    pub(super) targets: Aligned,
     pub(super) labels: Vec<u16>,
     /// The state before the first step, and after the last, [`Shape::state`] x b.
-    pub(super) start: Vec<f32>,
-    end: Vec<f32>,
-    cache: Vec<f32>,
-    masks: Vec<f32>,
-    masked: Vec<f32>,
-    y: Vec<f32>,
-    d: Vec<f32>,
-    space: Vec<f32>,
+    pub(super) start: Aligned,
+    end: Aligned,
+    cache: Aligned,
+    masks: Aligned,
+    masked: Aligned,
+    y: Aligned,
+    d: Aligned,
+    space: Aligned,
     /// dL/d(parameters), this shard's share.
-    pub(super) gradient: Vec<f32>,
+    pub(super) gradient: Aligned,
     /// Its share of the loss.
     pub(super) loss: Loss,
 }
@@ -48,15 +49,15 @@ pub(super) struct Shard {
 impl Shard {
     pub(super) fn new(plan: &Plan, number: usize, columns: usize) -> Self {
         let Plan { shape, steps, scored, .. } = *plan;
-        let zeros = |count: usize| vec![0.0; count * columns];
+        let zeros = |count: usize| Aligned::new(count * columns);
         let symbols =
             |used: bool, count: usize| vec![NOT_SCORED; usize::from(used) * count * columns];
         let values = |used: bool, count: usize| zeros(usize::from(used) * count);
         let between = shape.units() - shape.layers.hidden();
-        let masks = if plan.dropout > 0.0 { zeros(steps * between) } else { Vec::new() };
-        let parameters = vec![0.0; shape.parameters()];
+        let masks = if plan.dropout > 0.0 { zeros(steps * between) } else { zeros(0) };
+        let parameters = Aligned::new(shape.parameters());
         let network = NetworkRef::new(shape, &parameters).expect("made for the shape");
-        let space = vec![0.0; network.space::<Training>()];
+        let space = Aligned::new(network.space::<Training>());
         Shard {
             number: number as u64,
             columns,
@@ -67,7 +68,7 @@ impl Shard {
             start: zeros(shape.state()),
             end: zeros(shape.state()),
             cache: zeros(steps * shape.cache()),
-            masked: masks.clone(),
+            masked: Aligned::new(masks.len()),
             masks,
             y: zeros(scored * shape.outputs),
             d: zeros(steps * shape.units()),
@@ -120,9 +121,12 @@ impl Shard {
         if plan.carries {
             network.last_state(b, cache, &mut self.end[..shape.state() * b]);
         }
+        let labels = task.labels.max(1) as f32;
         let sum = match plan.targets {
-            Targets::Values => squared_errors(y, &self.targets, task.labels),
-            Targets::Symbols => cross_entropies(y, shape.outputs, &self.labels, task.labels),
+            Targets::Values => Training::squared_errors(y, &self.targets, 2.0 / labels),
+            Targets::Symbols => {
+                Training::cross_entropies(y, shape.outputs, &self.labels, 1.0 / labels)
+            }
         };
         self.loss = Loss { sum: f64::from(sum), labels: 0 };
         self.gradient.fill(0.0);
@@ -149,42 +153,4 @@ fn draw_masks(masks: &mut [f32], share: f32, seed: u64) {
             bits >>= 16;
         }
     }
-}
-
-/// Sum of (y - target)^2 over the targets that aren't NaN; y becomes the gradient of its mean over
-/// `labels`.
-fn squared_errors(y: &mut [f32], targets: &[f32], labels: usize) -> f32 {
-    let scale = 2.0 / labels.max(1) as f32;
-    let mut sum = 0.0;
-    for (y, &target) in y.iter_mut().zip(targets) {
-        let error = if target.is_nan() { 0.0 } else { *y - target };
-        sum += error * error;
-        *y = scale * error;
-    }
-    sum
-}
-
-/// Sum of -ln softmax(o)[label] over the columns that have one; o becomes the gradient of its mean
-/// over `labels`: softmax(o) - 1 at the label.
-fn cross_entropies(o: &mut [f32], outputs: usize, labels: &[u16], count: usize) -> f32 {
-    use rnn_core::Scalar;
-    let scale = 1.0 / count.max(1) as f32;
-    let mut sum = 0.0;
-    for (o, &label) in o.chunks_exact_mut(outputs).zip(labels) {
-        let Some(&of_label) = o.get(usize::from(label)) else {
-            o.fill(0.0);
-            continue;
-        };
-        let max = o.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut total = 0.0;
-        for o in o.iter_mut() {
-            *o = Scalar::exp(*o - max);
-            total += *o;
-        }
-        sum += Scalar::ln(total) + (max - of_label);
-        let share = scale / total;
-        o.iter_mut().for_each(|o| *o *= share);
-        o[usize::from(label)] -= scale;
-    }
-    sum
 }

@@ -1,0 +1,36 @@
+//! Numbers that start where a cache line does: vectors as long as a line then never lie in two.
+
+use std::ops::{Deref, DerefMut};
+
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
+/// A slice of zeros to begin with, of fixed length.
+#[derive(Debug)]
+pub(super) struct Aligned {
+    numbers: Vec<f32>,
+    first: usize,
+    length: usize,
+}
+
+impl Aligned {
+    pub(super) fn new(length: usize) -> Self {
+        let numbers = vec![0.0; length + LINE];
+        let first = numbers.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        Aligned { numbers, first, length }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.numbers[self.first..][..self.length]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.numbers[self.first..][..self.length]
+    }
+}
