@@ -91,7 +91,7 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     dropout: f32,
     /// Weight decay, as a multiple of the step size.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = train::DECAY)]
     weight_decay: f32,
     /// Seed of the initial weights and of where in the text an epoch starts.
     #[arg(long, value_name = "S", default_value_t = 1)]

@@ -23,7 +23,9 @@ pub use super::trainee::Look;
 /// Updates when no number of epochs is asked for.
 const UPDATES: usize = 10_000;
 /// Adam's step size at the start.
-pub const RATE: f32 = 5e-3;
+pub const RATE: f32 = 2e-2;
+/// Weight decay, as a multiple of the step size.
+pub const DECAY: f32 = 0.05;
 /// Symbols of a window.
 pub const CONTEXT: usize = 64;
 /// Words of a vocabulary when no number is asked for.
