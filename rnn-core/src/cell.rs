@@ -102,8 +102,8 @@ pub trait Cell<T: Scalar, const I: usize, const H: usize>: Parameters<T> + Clone
     /// A trace to be filled.
     fn trace<const STEPS: usize>() -> Self::Trace<STEPS>;
 
-    /// One step of inference.
-    fn step(&self, x: Columns<'_, T>, memory: &mut Self::Memory);
+    /// One step in the form `A` of the arithmetic.
+    fn step<A: Arithmetic<T>>(&self, x: Columns<'_, T>, memory: &mut Self::Memory);
     /// h_t of the last step.
     fn h(memory: &Self::Memory) -> &[T; H];
     /// The same, to be set.
@@ -154,8 +154,8 @@ macro_rules! fixed_size_cell {
                 [[[T::ZERO; H]; STEPS]; _]
             }
             #[inline(always)]
-            fn step(&self, x: Columns<'_, T>, memory: &mut Self::Memory) {
-                self.view().step::<Inference>(x, memory.as_flattened_mut());
+            fn step<A: Arithmetic<T>>(&self, x: Columns<'_, T>, memory: &mut Self::Memory) {
+                self.view().step::<A>(x, memory.as_flattened_mut());
             }
             #[inline(always)]
             fn h(memory: &Self::Memory) -> &[T; H] {
@@ -262,9 +262,9 @@ where
         StackTrace { lower: A::trace(), upper: B::trace(), d: [[T::ZERO; M]; STEPS] }
     }
     #[inline(always)]
-    fn step(&self, x: Columns<'_, T>, (lower, upper): &mut Self::Memory) {
-        self.lower.step(x, lower);
-        self.upper.step(Columns::Values(A::h(lower)), upper);
+    fn step<F: Arithmetic<T>>(&self, x: Columns<'_, T>, (lower, upper): &mut Self::Memory) {
+        self.lower.step::<F>(x, lower);
+        self.upper.step::<F>(Columns::Values(A::h(lower)), upper);
     }
     #[inline(always)]
     fn h((_, upper): &Self::Memory) -> &[T; H] {

@@ -2,11 +2,12 @@
 
 use nalgebra::{SMatrix, SVector};
 
-use crate::kernel::{Arithmetic, Columns, FEW, Product, add_columns};
+use crate::kernel::{Arithmetic, Columns, FEW, Product, Work, add_columns};
 use crate::scalar::Scalar;
 
 /// A dense layer of fixed size: W is O x H, b has O values.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Dense<T, const H: usize, const O: usize> {
     /// W, O x H.
     pub w: SMatrix<T, O, H>,
@@ -59,12 +60,7 @@ impl<T: Scalar> DenseRef<'_, T> {
     /// o = W h + b, a column per sample: h is inputs x n, o is outputs x n.
     #[inline(always)]
     pub fn forward<A: Arithmetic<T>>(self, h: &[T], o: &mut [T]) {
-        if self.outputs < FEW {
-            A::readout(o, self.outputs, self.b, self.w, h, self.inputs);
-        } else {
-            let product = Product::new(self.w, h, self.inputs);
-            A::affine(o, self.outputs, self.b, product, Product::NONE);
-        }
+        A::run(&mut Forward { layer: self, h, o });
     }
 
     /// From dL/do: dL/dW += sum_n do_n h_n^T, dL/db += sum_n do_n, dL/dh += W^T dL/do. `space` is
@@ -87,5 +83,26 @@ impl<T: Scalar> DenseRef<'_, T> {
     /// Values of scratch that `backward` needs.
     pub fn space<A: Arithmetic<T>>(self) -> usize {
         A::transposed_len(self.outputs, self.inputs)
+    }
+}
+
+/// [`DenseRef::forward`].
+struct Forward<'a, T> {
+    layer: DenseRef<'a, T>,
+    h: &'a [T],
+    o: &'a mut [T],
+}
+
+impl<T: Scalar> Work<T> for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic<T>>(&mut self) {
+        let Forward { layer: DenseRef { inputs, outputs, w, b }, h, o } = self;
+        if *outputs < FEW {
+            A::readout(o, *outputs, b, w, h, *inputs);
+        } else {
+            A::affine(o, *outputs, b, Product::new(w, h, *inputs), Product::NONE);
+        }
     }
 }

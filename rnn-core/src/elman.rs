@@ -17,6 +17,7 @@ use crate::scalar::Scalar;
 
 /// An Elman cell of fixed size. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Elman<T, const I: usize, const H: usize> {
     /// W_xh, H x I.
     pub w_xh: SMatrix<T, H, I>,
@@ -112,6 +113,15 @@ impl<T: Scalar> ElmanRef<'_, T> {
         let state = Product::of_state(self.w_hh, h_prev, self.hidden, at_rest);
         A::layer(h, self.hidden, self.b, input, state, Some(self.activation));
     }
+
+    /// Memory: h, then the next h while it is being computed.
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, false, h, memory);
+        copy(memory, h);
+    }
 }
 
 impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
@@ -130,13 +140,9 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, then the next h while it is being computed.
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        self.next::<A>(x, false, h, memory);
-        copy(memory, h);
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::elman(self, x, memory);
     }
 
     #[inline(always)]

@@ -90,6 +90,7 @@ impl ResetKind for ResetBefore {
 
 /// A GRU of fixed size. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Gru<T: Scalar, const I: usize, const H: usize, R: ResetKind = ResetAfter> {
     /// W_xr over W_xz, 2H x I.
     pub w_xg: Stacked<T, 2, H, I>,
@@ -234,8 +235,8 @@ impl<T: Scalar> GruRef<'_, T> {
         let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, .. } = self;
         let Sections { g, n, q } = sections;
         let state = Product::of_state(w_hg, h, hidden, at_rest);
-        A::affine(g, 2 * hidden, self.b_g, Product { w: w_xg, x, inputs }, state);
-        A::activate(Activation::Sigmoid, g);
+        let input = Product { w: w_xg, x, inputs };
+        A::layer(g, 2 * hidden, self.b_g, input, state, Some(Activation::Sigmoid));
         let input = Product { w: w_xn, x, inputs };
         match self.reset {
             Reset::After => {
@@ -255,13 +256,21 @@ impl<T: Scalar> GruRef<'_, T> {
         let work = |_, z, h: &mut T, n: &mut T| *h = *n + z * (*h - *n);
         A::wide(EachColumn { hidden, g, a: h, b: n, work });
     }
+
+    /// Memory: h, then (r, z), n, q.
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        self.next::<A>(x, false, h, Sections::of(memory, units));
+    }
 }
 
 /// Runs over the units of every column: r, z of `g` (2H x B) with the same unit of `a` and `b`
 /// (H x B).
 struct EachColumn<'a, T, W> {
     hidden: usize,
-    g: &'a [T],
+    g: &'a mut [T],
     a: &'a mut [T],
     b: &'a mut [T],
     work: W,
@@ -270,11 +279,12 @@ struct EachColumn<'a, T, W> {
 impl<T: Copy, W: Fn(T, T, &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
     #[inline(always)]
     fn run(self) {
-        let EachColumn { hidden, g, a, b, work } = self;
-        let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-        for (g, (a, b)) in g.chunks_exact((2 * hidden).max(1)).zip(columns) {
-            let (r, z) = g.split_at_checked(hidden).unwrap_or_default();
-            for (((&r, &z), a), b) in r.iter().zip(z).zip(a).zip(b) {
+        let EachColumn { hidden, mut g, mut a, mut b, work } = self;
+        // No `zip` of chunks: compiled for size, it forgets that they aren't empty and keeps a panic.
+        for _ in 0..a.len() / hidden.max(1) {
+            let (r, z) = (take(&mut g, hidden), take(&mut g, hidden));
+            let (a, b) = (take(&mut a, hidden), take(&mut b, hidden));
+            for (((&mut r, &mut z), a), b) in r.iter_mut().zip(z).zip(a).zip(b) {
                 work(r, z, a, b);
             }
         }
@@ -297,12 +307,9 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, then (r, z), n, q.
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        self.next::<A>(x, false, h, Sections::of(memory, units));
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::gru(self, x, memory);
     }
 
     #[inline(always)]

@@ -183,6 +183,7 @@ impl<T: Scalar> LayerRef<'_, T> {
     }
 
     /// One step; see [`Recurrence::step`].
+    #[inline(always)]
     pub fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
         with_cell!(self, cell => cell.step::<A>(x, memory));
     }

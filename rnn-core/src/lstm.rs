@@ -23,6 +23,7 @@ use crate::stacked::Stacked;
 
 /// An LSTM cell of fixed size, its gates stacked as i, f, g, o. Its gradient has the same type.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "std", repr(C, align(64)))] // A vector of a host lies in one cache line.
 pub struct Lstm<T, const I: usize, const H: usize> {
     /// W_x, 4H x I.
     pub w_x: Stacked<T, 4, H, I>,
@@ -123,14 +124,23 @@ impl<T: Scalar> LstmRef<'_, T> {
             A::activate(Activation::Tanh, g);
             A::activate(Activation::Sigmoid, o);
         }
-        let work = |[i, f, g, _]: [&mut T; 4], c: &mut T, h: &mut T| {
-            *c = *f * *c + *i * *g;
+        let work = |[i, f, g, _]: [T; 4], c: &mut T, h: &mut T| {
+            *c = f * *c + i * g;
             *h = *c;
         };
         A::wide(EachColumn { hidden, gates, a: c, b: h, work });
         A::activate(Activation::Tanh, h);
-        let work = |[_, _, _, o]: [&mut T; 4], _: &mut T, h: &mut T| *h *= *o;
+        let work = |[_, _, _, o]: [T; 4], _: &mut T, h: &mut T| *h *= o;
         A::wide(EachColumn { hidden, gates, a: c, b: h, work });
+    }
+
+    /// Memory: h, c, then (i, f, g, o).
+    #[inline(always)]
+    pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
+        let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
+        let h = take(&mut memory, units);
+        let c = take(&mut memory, units);
+        self.next::<A>(x, false, h, c, memory);
     }
 }
 
@@ -144,17 +154,16 @@ struct EachColumn<'a, T, W> {
     work: W,
 }
 
-impl<T, W: Fn([&mut T; 4], &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
+impl<T: Copy, W: Fn([T; 4], &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
     #[inline(always)]
     fn run(self) {
-        let EachColumn { hidden, gates, a, b, work } = self;
-        let columns = a.chunks_exact_mut(hidden.max(1)).zip(b.chunks_exact_mut(hidden.max(1)));
-        for (gates, (a, b)) in gates.chunks_exact_mut((4 * hidden).max(1)).zip(columns) {
-            let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
-            let (i, f) = i_f.split_at_mut_checked(hidden).unwrap_or_default();
-            let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
+        let EachColumn { hidden, mut gates, mut a, mut b, work } = self;
+        // No `zip` of chunks: compiled for size, it forgets that they aren't empty and keeps a panic.
+        for _ in 0..a.len() / hidden.max(1) {
+            let [i, f, g, o] = [(); 4].map(|()| take(&mut gates, hidden));
+            let (a, b) = (take(&mut a, hidden), take(&mut b, hidden));
             let gates = i.iter_mut().zip(f).zip(g.iter_mut().zip(o));
-            for ((((i, f), (g, o)), a), b) in gates.zip(a).zip(b) {
+            for ((((&mut i, &mut f), (&mut g, &mut o)), a), b) in gates.zip(a).zip(b) {
                 work([i, f, g, o], a, b);
             }
         }
@@ -177,13 +186,9 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
         self.hidden
     }
 
-    /// Memory: h, c, then (i, f, g, o).
     #[inline(always)]
-    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
-        let units = memory.len() / Self::MEMORY;
-        let h = take(&mut memory, units);
-        let c = take(&mut memory, units);
-        self.next::<A>(x, false, h, c, memory);
+    fn step<A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &mut [T]) {
+        A::lstm(self, x, memory);
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use crate::cell::{Cell, Errors, Sequence, take};
 use crate::dense::{Dense, DenseMut, DenseRef};
 use crate::elman::Elman;
 use crate::gru::Gru;
-use crate::kernel::{Arithmetic, Columns, Inference};
+use crate::kernel::{Arithmetic, Columns, Inference, Work};
 use crate::layers::{Layer, LayerRef, Layers};
 use crate::lstm::Lstm;
 use crate::parameters::Parameters;
@@ -82,10 +82,32 @@ impl<T: Scalar, C: Cell<T, I, H>, const I: usize, const H: usize, const O: usize
     /// One step of inference: takes x_t, moves the state from t - 1 to t, returns y_t.
     #[inline]
     pub fn step(&self, x: &[T; I], memory: &mut C::Memory) -> [T; O] {
+        Inference::run(&mut NetworkStep { network: self, x, memory })
+    }
+}
+
+/// [`Network::step`].
+struct NetworkStep<'a, T, C, M, const I: usize, const H: usize, const O: usize> {
+    network: &'a Network<T, C, I, H, O>,
+    x: &'a [T; I],
+    memory: &'a mut M,
+}
+
+impl<T, C, const I: usize, const H: usize, const O: usize> Work<T>
+    for NetworkStep<'_, T, C, C::Memory, I, H, O>
+where
+    T: Scalar,
+    C: Cell<T, I, H>,
+{
+    type Output = [T; O];
+
+    #[inline(always)]
+    fn run<A: Arithmetic<T>>(&mut self) -> [T; O] {
+        let NetworkStep { network, x, memory } = self;
         let mut y = [T::ZERO; O];
-        self.cell.step(Columns::Values(x), memory);
-        self.readout.view().forward::<Inference>(C::h(memory), &mut y);
-        self.head.apply(&mut y, O);
+        network.cell.step::<A>(Columns::Values(*x), memory);
+        network.readout.view().forward::<A>(C::h(memory), &mut y);
+        network.head.apply(&mut y, O);
         y
     }
 }
@@ -247,19 +269,11 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
     /// One step of every layer; `memory` holds [`Shape::memory`] numbers. Returns h_t of the
     /// uppermost.
     pub fn step<'m, A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &'m mut [T]) -> &'m [T] {
-        let mut rest = memory;
-        let mut below: &[T] = &[];
-        for (i, layer) in self.layers().enumerate() {
-            let Layer { hidden, .. } = layer.layer();
-            let memory = take(&mut rest, layer.layer().memory());
-            layer.step::<A>(if i == 0 { x } else { Columns::Values(below) }, memory);
-            below = memory.get(..hidden).unwrap_or_default();
-        }
-        below
+        A::run(&mut LayerSteps { network: &self, x, memory })
     }
 
     /// h of the uppermost layer in the memory of a stream.
-    pub fn h<'m>(self, memory: &'m [T]) -> &'m [T] {
+    pub fn h(self, memory: &[T]) -> &[T] {
         let below = self.shape.before(self.shape.layers.count() - 1, Layer::memory);
         part(memory, below, self.shape.layers.hidden())
     }
@@ -378,6 +392,31 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
     pub fn space<A: Arithmetic<T>>(self) -> usize {
         let layers = self.layers().map(LayerRef::space::<A>).fold(0, usize::max);
         layers.max(self.readout().space::<A>())
+    }
+}
+
+/// [`NetworkRef::step`].
+struct LayerSteps<'a, 'm, T> {
+    network: &'a NetworkRef<'a, T>,
+    x: Columns<'a, T>,
+    memory: &'m mut [T],
+}
+
+impl<'m, T: Scalar> Work<T> for LayerSteps<'_, 'm, T> {
+    type Output = &'m [T];
+
+    #[inline(always)]
+    fn run<A: Arithmetic<T>>(&mut self) -> &'m [T] {
+        let LayerSteps { network, x, memory } = self;
+        let mut rest = core::mem::take(memory);
+        let mut below: &[T] = &[];
+        for (i, layer) in network.layers().enumerate() {
+            let Layer { hidden, .. } = layer.layer();
+            let memory = take(&mut rest, layer.layer().memory());
+            layer.step::<A>(if i == 0 { *x } else { Columns::Values(below) }, memory);
+            below = memory.get(..hidden).unwrap_or_default();
+        }
+        below
     }
 }
 

@@ -3,6 +3,7 @@
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::activation::approx;
+use crate::kernel::{Inference, Work};
 
 /// A real number that a network can be made of.
 ///
@@ -42,6 +43,11 @@ pub trait Scalar:
     /// tanh as training uses it: the form that vectorises best on a host.
     #[cfg(feature = "std")]
     fn tanh_training(self) -> Self;
+    /// Runs `work` in the fastest form of [`Inference`] that this machine has for the type.
+    #[inline(always)]
+    fn run_inference<W: Work<Self>>(work: &mut W) -> W::Output {
+        work.run::<Inference>()
+    }
     /// a b + c with one rounding.
     #[cfg(feature = "std")]
     fn fused(a: Self, b: Self, c: Self) -> Self;
@@ -83,6 +89,11 @@ impl Scalar for f32 {
     #[inline(always)]
     fn tanh_training(self) -> Self {
         approx::tanh_rational(self)
+    }
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    fn run_inference<W: Work<Self>>(work: &mut W) -> W::Output {
+        crate::kernel::run_inference(work)
     }
     #[cfg(feature = "std")]
     #[inline(always)]

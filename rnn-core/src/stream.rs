@@ -2,7 +2,7 @@
 
 use crate::cell::Cell;
 use crate::forecast::{self, Forecaster, Memory, Running};
-use crate::kernel::{Columns, Inference};
+use crate::kernel::{Arithmetic, Columns, Inference, Work};
 use crate::network::Network;
 
 /// A predictor over a model of I channels and H hidden units.
@@ -35,11 +35,30 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Running for Live<'_, C,
     }
     #[inline(always)]
     fn step(&mut self, u: &[f32]) {
-        self.network.cell.step(Columns::Values(u), self.memory);
+        let Live { network, memory } = self;
+        Inference::run(&mut CellStep { cell: &network.cell, u, memory: &mut **memory });
     }
     #[inline(always)]
     fn read(&self, o: &mut [f32]) {
         self.network.readout.view().forward::<Inference>(C::h(self.memory), o);
+    }
+}
+
+/// One step of a predictor's cell.
+struct CellStep<'a, C, M, const I: usize, const H: usize> {
+    cell: &'a C,
+    u: &'a [f32],
+    memory: &'a mut M,
+}
+
+impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Work<f32>
+    for CellStep<'_, C, C::Memory, I, H>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic<f32>>(&mut self) {
+        self.cell.step::<A>(Columns::Values(self.u), self.memory);
     }
 }
 

@@ -2,6 +2,8 @@
 //! parameter. Relative tolerance 1e-6; beside it stands what rounding of the loss L itself leaves in
 //! a difference with step s, about 20 epsilon L / s, which is 1e-11 or less here.
 
+#![allow(clippy::needless_range_loop)] // t is the step of the equations.
+
 mod reference;
 
 use reference::{Known, Rnn, States, derivative};
@@ -11,7 +13,7 @@ use rnn_core::cell::Stack;
 use rnn_core::elman::Elman;
 use rnn_core::feed_forward::FeedForward;
 use rnn_core::gru::{Gru, ResetAfter, ResetBefore};
-use rnn_core::kernel::Columns;
+use rnn_core::kernel::{Columns, Inference};
 use rnn_core::loss::{mse_gradient, softmax_cross_entropy_gradient};
 use rnn_core::lstm::Lstm;
 use rnn_core::network::{ElmanNetwork, Head, Network};
@@ -52,7 +54,7 @@ impl<const I: usize, const O: usize, const STEPS: usize> Sequence<I, O, STEPS> {
     /// The state that the sequence starts from.
     fn start<C: Known<f64, I, H>, const H: usize>(&self, cell: &C) -> C::Memory {
         let mut memory = C::rest();
-        self.before.iter().for_each(|x| cell.step(Columns::Values(x), &mut memory));
+        self.before.iter().for_each(|x| cell.step::<Inference>(Columns::Values(x), &mut memory));
         memory
     }
 

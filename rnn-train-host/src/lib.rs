@@ -15,5 +15,6 @@ pub mod model;
 pub mod pytorch;
 pub mod report;
 pub mod requirements;
+pub mod text;
 pub mod train;
 pub mod tune;

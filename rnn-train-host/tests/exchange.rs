@@ -165,7 +165,7 @@ fn a_model_trained_here_comes_back_from_its_export() {
 #[test]
 fn a_stack_of_different_layers_has_a_module_for_each() {
     let layers = Layers::one(GRU, 5).with(Kind::Lstm, 3).unwrap();
-    let model = trained(Task::Forecast { mode: Mode::Raw, target: 0 }, 1, 0, layers);
+    let model = trained(Task::Forecast { mode: Mode::Raw, target: 0 }, 2, 0, layers);
     let file = export::safetensors(&model, Options::default()).unwrap();
     let names: Vec<String> = tensors(&file).into_iter().map(|tensor| tensor.name).collect();
     let expected: Vec<String> = ["rnn.0", "rnn.1"]

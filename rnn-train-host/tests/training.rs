@@ -79,7 +79,7 @@ fn the_same_seed_gives_the_same_bits_everywhere() {
     assert_eq!(two, crc(&best(&wave, &Options { threads: 1, ..options.clone() })), "one thread");
     assert_ne!(two, crc(&best(&wave, &Options { seed: 8, ..options })), "another seed");
     // Debug and release builds, and every machine, must come to this.
-    assert_eq!(two, 0xaaac_1933, "{two:#010x}");
+    assert_eq!(two, 0x5e5a_5cc8, "{two:#010x}");
 }
 
 #[test]
@@ -159,7 +159,9 @@ fn a_training_goes_on_from_its_checkpoint_with_the_same_bits() {
         assert_eq!(crc(&best(&wave, &options(folder.path(), 1))), expected, "{stopped_at}");
         // What is done is not done again.
         let again = AtomicUsize::new(0);
-        let report = |_| drop(again.fetch_add(1, Ordering::Relaxed));
+        let report = |_| {
+            again.fetch_add(1, Ordering::Relaxed);
+        };
         train(&wave, &options(folder.path(), 1), &Stop::default(), &report).unwrap();
         assert!(again.into_inner() <= 12 * 3, "a leg of a training that is over reports once");
     }

@@ -10,14 +10,14 @@
 //! | [`ln`] | 2.5e-7 relative to max(1, \|ln x\|), all positive normal numbers |
 
 /// Rows of the tanh table: 32 for each sign.
-const ROWS: usize = 64;
+pub(crate) const ROWS: usize = 64;
 
 /// Arguments are counted in units of 1 / (`SCALE` 2^28), so that a 32-bit integer just spans
 /// +-6.67, where tanh differs from +-1 by 3.2e-6.
-const SCALE: f64 = 1.2;
+pub(crate) const SCALE: f64 = 1.2;
 
 /// Cubics c0 + f (c1 + f (c2 + f c3)) for the 64 pieces of tanh, f = 0 ... 2^26 within a piece.
-static TABLE: [[f32; 4]; ROWS] = table();
+pub(crate) static TABLE: [[f32; 4]; ROWS] = table();
 
 /// tanh x by a table of 64 cubics (1 KB). NaN gives 0, +-infinity the values at the table's ends.
 ///

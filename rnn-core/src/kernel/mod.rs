@@ -12,14 +12,25 @@
 //!
 //! [`Inference`] rounds each product before it is added; `Training` (feature `std`) fuses them.
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod inference;
 mod portable;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod steps;
 #[cfg(feature = "std")]
 mod training;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub(crate) use inference::run as run_inference;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod vector;
 
 #[cfg(feature = "std")]
 pub use training::{Form, multiply_adds_in_registers};
 
 use crate::activation::Activation;
+use crate::elman::ElmanRef;
+use crate::gru::GruRef;
+use crate::lstm::LstmRef;
 use crate::scalar::Scalar;
 
 /// Below this number of outputs a readout takes the interleaved order.
@@ -118,8 +129,54 @@ pub trait Elementwise {
     fn run(self);
 }
 
+/// Something to be computed in whichever form of an arithmetic is the fastest here.
+pub trait Work<T: Scalar> {
+    /// What comes out.
+    type Output;
+    /// Computes it, once, in the form `A`. (By reference: a copy made on the way would be read in wider
+    /// pieces than it was written in, and such a load waits for all that precedes it, 20 ns.)
+    fn run<A: Arithmetic<T>>(&mut self) -> Self::Output;
+}
+
 /// A way to multiply, add and squash. The cells are written once, over this.
 pub trait Arithmetic<T: Scalar> {
+    /// Runs `work` in the fastest form of this arithmetic; every form gives the same bits. The choice
+    /// costs about a nanosecond, so it is made once per step.
+    #[inline(always)]
+    fn run<W: Work<T>>(work: &mut W) -> W::Output
+    where
+        Self: Sized,
+    {
+        work.run::<Self>()
+    }
+
+    /// One step of an Elman cell; a form may keep it in registers instead of taking verb after verb.
+    #[inline(always)]
+    fn elman(cell: ElmanRef<'_, T>, x: Columns<'_, T>, memory: &mut [T])
+    where
+        Self: Sized,
+    {
+        cell.step_by_verbs::<Self>(x, memory);
+    }
+
+    /// The same for a GRU.
+    #[inline(always)]
+    fn gru(cell: GruRef<'_, T>, x: Columns<'_, T>, memory: &mut [T])
+    where
+        Self: Sized,
+    {
+        cell.step_by_verbs::<Self>(x, memory);
+    }
+
+    /// The same for an LSTM cell.
+    #[inline(always)]
+    fn lstm(cell: LstmRef<'_, T>, x: Columns<'_, T>, memory: &mut [T])
+    where
+        Self: Sized,
+    {
+        cell.step_by_verbs::<Self>(x, memory);
+    }
+
     /// out = b 1^T + W_1 X_1 + W_2 X_2; `out` is rows x batch, an empty `bias` counts as zeros.
     fn affine(
         out: &mut [T],
@@ -212,8 +269,18 @@ pub trait Arithmetic<T: Scalar> {
 }
 
 /// The device's arithmetic: products are rounded, then added.
+///
+/// Its verbs are the portable ones; on a host [`run`](Arithmetic::run) knows faster forms.
 #[derive(Clone, Copy, Debug)]
 pub struct Inference;
+
+/// The name of the form in which [`Inference`] runs on `f32` here.
+pub fn inference_form() -> &'static str {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    return inference::form();
+    #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+    return "portable";
+}
 
 /// The trainer's arithmetic: fused multiply-add, chosen for the machine at run time.
 #[cfg(feature = "std")]

@@ -1,11 +1,18 @@
 //! The portable kernels, which define the truth, in a form that can't panic: dimensions are run-time
 //! values, so pieces are taken with iterators and `first_chunk`, never by index.
 
-use super::{Arithmetic, Columns, Elementwise, Inference, MultiplyAdd, PARTIALS, Product, fold};
+use super::{
+    Arithmetic, Columns, Elementwise, Inference, MultiplyAdd, PARTIALS, Product, Work, fold,
+};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
 impl<T: Scalar> Arithmetic<T> for Inference {
+    #[inline(always)]
+    fn run<W: Work<T>>(work: &mut W) -> W::Output {
+        T::run_inference(work)
+    }
+
     #[inline(never)]
     fn affine(
         out: &mut [T],

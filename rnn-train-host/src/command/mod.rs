@@ -6,6 +6,7 @@ pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod stream;
+pub(crate) mod text;
 pub(crate) mod train;
 pub(crate) mod tune;
 
@@ -109,32 +110,25 @@ fn threads(asked: Option<NonZero<usize>>) -> usize {
 }
 
 /// A progress bar on standard error; nothing where that is no terminal.
-struct Bar(ProgressBar);
+fn progress_bar(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = "{prefix} {bar:32} {percent:>3} %  {elapsed} of about {duration}  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(what);
+    bar.tick();
+    bar
+}
 
-impl Bar {
+/// Shows where trainings on a log stand.
+fn show(bar: &ProgressBar, progress: Progress) {
     const LENGTH: f64 = 1000.0;
-
-    fn new(what: &'static str) -> Self {
-        let bar = ProgressBar::new(Self::LENGTH as u64);
-        let template = "{prefix} {bar:32} {percent:>3} %  {elapsed}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.set_prefix(what);
-        bar.tick();
-        Bar(bar)
-    }
-
-    fn show(&self, progress: Progress) {
-        self.0.set_position((progress.share * Self::LENGTH) as u64);
-        let (loss, validation) = (figure(progress.loss), figure(progress.validation_rmse));
-        let tried = progress.tried;
-        self.0.set_message(format!("{tried} networks, loss {loss}, validation RMSE {validation}"));
-    }
-
-    fn finish(&self) {
-        self.0.finish_and_clear();
-    }
+    let Progress { share, tried, loss, validation_rmse } = progress;
+    bar.set_length(LENGTH as u64);
+    bar.set_position((share * LENGTH) as u64);
+    let (loss, validation) = (figure(loss), figure(validation_rmse));
+    bar.set_message(format!("{tried} networks, loss {loss}, validation RMSE {validation}"));
 }
 
 /// Reads a log; what was repaired is said on standard error.

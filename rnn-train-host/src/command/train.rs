@@ -16,7 +16,7 @@ use rnn_train_host::train::{Candidate, Options, train};
 use rnn_train_host::tune::{self, Effort, Finalist, Limits};
 use serde_json::json;
 
-use super::{Bar, INTERRUPTED, Output, mode_name, stop, threads, wrong_use};
+use super::{INTERRUPTED, Output, mode_name, progress_bar, show, stop, threads, wrong_use};
 
 /// Networks that a short search tries.
 const CANDIDATES: usize = 24;
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Cell {
+pub(super) enum Cell {
     /// h = tanh(W_xh x + W_hh h + b).
     Elman,
     /// Gated recurrent unit, reset after (as PyTorch and Keras have it).
@@ -93,7 +93,7 @@ enum Cell {
 }
 
 impl Cell {
-    fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> Kind {
         match self {
             Cell::Elman => Kind::Elman(Activation::Tanh),
             Cell::Gru => Kind::Gru(Reset::After),
@@ -139,14 +139,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     rnn_train_host::atomic::check_writable(&arguments.out)?;
 
     let started = Instant::now();
-    let bar = Bar::new("training");
-    let report = |progress| bar.show(progress);
+    let bar = progress_bar("training");
+    let report = |progress| show(&bar, progress);
     let trained = match (options.kind, options.hidden) {
         (None, None) if table.rows().len() >= tune::SHORTEST => search(&table, options, &report),
         _ => train(&table, &options, stop(), &report)
             .map(|candidates| candidates.into_iter().map(Trained::from).collect()),
     };
-    bar.finish();
+    bar.finish_and_clear();
     let trained: Vec<Trained> = trained?;
     let best = &trained[0];
     best.model.save(&arguments.out)?;

@@ -12,7 +12,7 @@ use rnn_train_host::tune::picture::picture;
 use rnn_train_host::tune::{Effort, Finalist, Found, Ingredient, Limits, Options, tune};
 use serde_json::json;
 
-use super::{Bar, INTERRUPTED, Output, kind_name, mode_name, stop, threads};
+use super::{INTERRUPTED, Output, kind_name, mode_name, progress_bar, show, stop, threads};
 
 /// Steps of the recursive forecasts that the chosen network is tested on.
 const AHEAD: usize = 10;
@@ -89,9 +89,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         .try_for_each(|path| rnn_train_host::atomic::check_writable(path))?;
 
     let started = Instant::now();
-    let bar = Bar::new("searching");
-    let found = tune(&table, &options, stop(), &|progress| bar.show(progress));
-    bar.finish();
+    let bar = progress_bar("searching");
+    let found = tune(&table, &options, stop(), &|progress| show(&bar, progress));
+    bar.finish_and_clear();
     let found = found?;
     let best = &found.finalists[0];
     best.model.save(&arguments.out)?;

@@ -12,6 +12,7 @@ pub mod merge;
 pub mod parallel;
 pub mod stop;
 pub mod trainee;
+pub mod weights;
 
 use std::path::PathBuf;
 

@@ -3,7 +3,6 @@
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{Header, Task};
 use rnn_core::network::Shape;
-use rnn_core::optimizer::{Adam, clip_norm};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
 use serde::{Deserialize, Serialize};
@@ -11,12 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::data::{Data, Samples};
 use super::gradient::{Engine, Plan};
 use super::stop::Stop;
+use super::weights::{Step, Weights};
 use crate::model::{Model, SELF_TESTS};
 
 /// Stretches per update.
 pub(super) const BATCH: usize = 32;
-/// The gradient is clipped to this norm.
-const CLIP: f32 = 1.0;
 /// The weights that are judged and kept are a running average over about 1 / (1 - this) updates:
 /// it errs less than the last ones (Polyak and Juditsky, 1992).
 const AVERAGE: f32 = 0.99;
@@ -112,10 +110,7 @@ pub struct State {
     annealing: Option<(usize, usize)>,
     /// Whether the last stage is over.
     ended: bool,
-    parameters: Vec<f32>,
-    average: Vec<f32>,
-    moments: [Vec<f32>; 2],
-    powers: [f32; 2],
+    weights: Weights,
     random: u64,
     loss_sum: f64,
     /// The averaged weights of the best look.
@@ -141,16 +136,12 @@ impl<'a> Trainee<'a> {
         let mut random = SplitMix64::new(setting.seed);
         let mut parameters = vec![0.0f32; shape.parameters()];
         random.fill_uniform(1.0 / (setting.hidden as f32).sqrt(), &mut parameters);
-        let zeros = vec![0.0; parameters.len()];
         let state = State {
             update: 0,
             annealing: None,
             ended: false,
-            average: parameters.clone(),
             best_parameters: parameters.clone(),
-            parameters,
-            moments: [zeros.clone(), zeros],
-            powers: [1.0; 2],
+            weights: Weights::new(parameters),
             random: random.state(),
             loss_sum: 0.0,
             looks: Vec::new(),
@@ -209,16 +200,12 @@ impl<'a> Trainee<'a> {
         let end = self.data.split.train.end;
         let mut engine = Engine::new(self.setting.plan(self.data.channels.len()), 1);
         let mut random = SplitMix64::new(self.state.random);
-        let mut adam = Adam::new(Vec::<f32>::new());
-        [adam.first, adam.second] = std::mem::take(&mut self.state.moments);
-        adam.powers = self.state.powers;
         while self.state.update < last && !self.state.ended && !stop.is_set() {
             let state = &mut self.state;
             state.update += 1;
             draw(&mut engine, samples, end, &mut random);
             let masks = if self.setting.dropout > 0.0 { random.next_u64() } else { 0 };
-            state.loss_sum += engine.run(&state.parameters, masks).mean();
-            clip_norm(engine.gradient_mut(), CLIP);
+            state.loss_sum += engine.run(&state.weights.parameters, masks).mean();
             let rate = match state.annealing {
                 None => self.setting.rate,
                 Some((since, until)) => {
@@ -227,27 +214,14 @@ impl<'a> Trainee<'a> {
                     (f64::from(self.setting.rate) * share) as f32
                 }
             };
-            if self.setting.decay > 0.0 {
-                let kept = 1.0 - rate * self.setting.decay;
-                state.parameters.iter_mut().for_each(|p| *p *= kept);
-            }
-            adam.update(&mut state.parameters, engine.gradient_mut(), rate);
-            // Young averages forget faster, or the initial weights would stay in them for long.
-            let kept = AVERAGE.min(state.update as f32 / (state.update as f32 + 10.0));
-            for (average, &parameter) in state.average.iter_mut().zip(&state.parameters) {
-                *average = parameter + kept * (*average - parameter);
-            }
+            let step = Step { rate, decay: self.setting.decay, average: AVERAGE };
+            state.weights.update(engine.gradient_mut(), step);
+            state.random = random.state();
             if state.update.is_multiple_of(LOOK) || state.update == last {
                 self.look();
-                self.state.random = random.state();
-                self.state.moments = [adam.first.clone(), adam.second.clone()];
-                self.state.powers = adam.powers;
                 each(self);
             }
         }
-        self.state.random = random.state();
-        self.state.powers = adam.powers;
-        self.state.moments = [adam.first, adam.second];
     }
 
     /// From here, or from the best weights where what followed them was worse; returns the end.
@@ -259,11 +233,7 @@ impl<'a> Trainee<'a> {
         let best = self.best().map_or(since, |look| look.update);
         let mut until = last;
         if since >= best + STALE * LOOK {
-            let state = &mut self.state;
-            state.parameters.clone_from(&state.best_parameters);
-            state.average.clone_from(&state.best_parameters);
-            state.moments.iter_mut().for_each(|moments| moments.fill(0.0));
-            state.powers = [1.0; 2];
+            self.state.weights = Weights::new(self.state.best_parameters.clone());
             until = last.min(since + best.max(SHORTEST));
         }
         self.state.annealing = Some((since, until));
@@ -279,7 +249,7 @@ impl<'a> Trainee<'a> {
 
     /// Looks at the validation part.
     fn look(&mut self) {
-        let model = self.model_with(self.state.average.clone());
+        let model = self.model_with(self.state.weights.average.clone());
         let rmse = self.data.validation_rmse(self.data.validate(&model));
         let before = self.state.looks.last().map_or(0, |look| look.update);
         let update = self.state.update;
@@ -287,7 +257,7 @@ impl<'a> Trainee<'a> {
         self.state.loss_sum = 0.0;
         // Not `rmse >= best`: a NaN is no improvement.
         if rmse < self.rmse() {
-            self.state.best_parameters.clone_from(&self.state.average);
+            self.state.best_parameters.clone_from(&self.state.weights.average);
         }
         self.state.looks.push(Look { update, loss, rmse });
         let best = self.best().map_or(update, |look| look.update);

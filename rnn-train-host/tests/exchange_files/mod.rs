@@ -6,21 +6,21 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 /// A file of golden/make_exchange.py.
-pub fn golden(name: &str) -> Vec<u8> {
+pub(crate) fn golden(name: &str) -> Vec<u8> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/exchange");
     std::fs::read(format!("{folder}/{name}.safetensors")).unwrap()
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    pub name: String,
-    pub dtype: Dtype,
-    pub shape: Vec<usize>,
-    pub bytes: Vec<u8>,
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The tensors of a file, by name.
-pub fn tensors(file: &[u8]) -> Vec<Tensor> {
+pub(crate) fn tensors(file: &[u8]) -> Vec<Tensor> {
     let file = SafeTensors::deserialize(file).unwrap();
     let tensor = |(name, view): (String, TensorView<'_>)| Tensor {
         name,
@@ -34,7 +34,7 @@ pub fn tensors(file: &[u8]) -> Vec<Tensor> {
 }
 
 /// A file of those tensors.
-pub fn written(tensors: &[Tensor], description: Option<&str>) -> Vec<u8> {
+pub(crate) fn written(tensors: &[Tensor], description: Option<&str>) -> Vec<u8> {
     let views = tensors.iter().map(|tensor| {
         let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap();
         (&tensor.name, view)

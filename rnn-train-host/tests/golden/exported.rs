@@ -1,25 +1,32 @@
-//! Written by `rnn export --to rust`: an Elman network, 2 channel(s), 3 hidden units.
+//! Written by `rnn export --to rust`: 2 channel(s), 3 hidden units.
 #![cfg_attr(rustfmt, rustfmt_skip)]
-#![allow(clippy::excessive_precision, unreachable_pub)]
+#![allow(clippy::excessive_precision, unreachable_pub, unused_imports)]
 
 use rnn_core::activation::Activation;
+use rnn_core::cell::Stack;
 use rnn_core::dense::Dense;
 use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
+use rnn_core::gru::{Gru, ResetAfter, ResetBefore};
+use rnn_core::lstm::Lstm;
 use rnn_core::nalgebra::{ArrayStorage, SMatrix};
 use rnn_core::network::{Head, Network};
 use rnn_core::scaling::{Channel, Mode};
+use rnn_core::stacked::Stacked;
 
 /// The channels of a sample and of a prediction.
 pub const CHANNELS: [&str; 2] = ["temperature °C", "CO₂"];
 /// The channel that the model was chosen for.
 pub const TARGET: usize = 1;
 
+/// The recurrent cell.
+pub type Cell = Elman<f32, 2, 3>;
+
 /// The model with its state; takes a sample, returns the prediction of the next one.
-pub type Predictor = rnn_core::stream::Predictor<'static, 2, 3, 0>;
+pub type Predictor = rnn_core::stream::Predictor<'static, Cell, 2, 3, 0>;
 
 /// The model; `Predictor::new(&MODEL)` starts it.
-pub static MODEL: Forecaster<2, 3> = Forecaster {
+pub static MODEL: Forecaster<Cell, 2, 3> = Forecaster {
     network: Network {
         cell: Elman {
             w_xh: SMatrix::from_array_storage(ArrayStorage([

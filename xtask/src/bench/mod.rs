@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast the host trains and streams, as fractions of what the machine can do.
 
+mod peers;
 mod start;
 mod training;
 mod workloads;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 
+use peers::Peer;
 use start::Start;
 use training::Figures;
 use workloads::{NAMES, Workload};
@@ -22,6 +24,13 @@ pub(crate) struct Arguments {
     /// Only these workloads
     #[arg(long, value_delimiter = ',', value_name = "W1,W2,...", value_parser = NAMES)]
     only: Vec<String>,
+    /// Train on both sides in turn, one thread each, and print how much longer the peer takes; PyTorch
+    /// and JAX are installed into out/bench/venv where they are missing
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "torch,jax")]
+    against: Vec<Peer>,
+    /// A Python that has torch, jax and numpy already
+    #[arg(long, value_name = "PATH", requires = "against")]
+    python: Option<PathBuf>,
     /// The GNU General Public License, version 3, as Debian ships it: the text of W4
     #[arg(long, default_value = "/usr/share/common-licenses/GPL-3", value_name = "FILE")]
     gpl: PathBuf,
@@ -48,8 +57,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         only => only.iter().any(|other| other == name),
     });
     let mut right = true;
+    let python = match (&arguments.python, &arguments.against[..]) {
+        (Some(python), _) => Some(python.clone()),
+        (None, []) => None,
+        (None, _) => Some(peers::python()?),
+    };
     if !arguments.json && !arguments.start {
-        println!("{}", training::HEADINGS);
+        let headings = if python.is_some() { peers::HEADINGS } else { training::HEADINGS };
+        println!("{headings}");
     }
     for name in all {
         if name.starts_with("W4") && !arguments.gpl.exists() {
@@ -60,6 +75,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         let workload = Workload::new(name, &arguments.gpl)?;
         if arguments.start {
             start::step(&workload);
+            continue;
+        }
+        if let Some(python) = &python {
+            for &peer in &arguments.against {
+                let comparison = peers::compare(&workload, peer, python)?;
+                right &= comparison.right(workload.final_loss);
+                if arguments.json {
+                    println!("{}", serde_json::to_string(&comparison)?);
+                } else {
+                    println!("{comparison}");
+                }
+            }
             continue;
         }
         let start = start::measure(name, &arguments.gpl)?;

@@ -1,7 +1,6 @@
 //! Products of matrices in blocks of registers: 2 vectors of outputs x 8 columns of the batch (2 x 4
 //! with AVX2). The loop over the inputs loads 2 vectors of W and one number of each column per round.
-
-use core::ptr;
+#![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
 use super::elementwise::{activate, activate_backward};
 use super::vector::Vector;
@@ -17,71 +16,140 @@ pub(super) enum Start<'a> {
     Held,
 }
 
-/// What is done to it when they are.
-#[derive(Clone, Copy)]
-pub(super) enum Finish<'a> {
-    Nothing,
-    /// z becomes sigma(z).
-    Activate(Activation),
-    /// dL/dh becomes dL/dz; with the block of h that the output belongs to.
-    Backward(Activation, &'a [f32]),
+/// What is done to the sums before they are stored. A type, so that they stay in registers.
+pub(super) trait Finish: Copy {
+    /// Checks that there is enough for so many outputs.
+    fn check(self, _outputs: usize) {}
+
+    /// R vectors of outputs, the first of them output `at`.
+    ///
+    /// # Safety
+    /// The processor has V's instructions, and `check` was passed.
+    #[allow(unsafe_code)]
+    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+        self,
+        sums: [V; R],
+        at: usize,
+        mask: V::Mask,
+    ) -> [V; R];
 }
 
-/// A product whose lengths were checked.
+/// They are the outputs.
 #[derive(Clone, Copy)]
-struct Checked<'a> {
+pub(super) struct Nothing;
+
+impl Finish for Nothing {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+        self,
+        sums: [V; R],
+        _: usize,
+        _: V::Mask,
+    ) -> [V; R] {
+        sums
+    }
+}
+
+/// z becomes sigma(z).
+#[derive(Clone, Copy)]
+pub(super) struct Activate<const SIGMA: u8>;
+
+impl<const SIGMA: u8> Finish for Activate<SIGMA> {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+        self,
+        mut sums: [V; R],
+        _: usize,
+        _: V::Mask,
+    ) -> [V; R] {
+        // SAFETY: the caller's.
+        unsafe { activate::<V, R>(const { sigma(SIGMA) }, &mut sums) };
+        sums
+    }
+}
+
+/// dL/dh becomes dL/dz, with h at the same places.
+#[derive(Clone, Copy)]
+pub(super) struct Backward<'a, const SIGMA: u8>(pub(super) &'a [f32]);
+
+impl<const SIGMA: u8> Finish for Backward<'_, SIGMA> {
+    fn check(self, outputs: usize) {
+        assert!(self.0.len() >= outputs, "{} states for {outputs} errors", self.0.len());
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+        self,
+        mut sums: [V; R],
+        at: usize,
+        mask: V::Mask,
+    ) -> [V; R] {
+        // SAFETY: the caller's.
+        unsafe {
+            let h = load::<V, R, PART>(self.0.as_ptr().add(at), mask);
+            activate_backward::<V, R>(const { sigma(SIGMA) }, &h, &mut sums);
+        }
+        sums
+    }
+}
+
+/// The activations as constants of a type.
+pub(super) const TANH: u8 = 0;
+pub(super) const SIGMOID: u8 = 1;
+pub(super) const RELU: u8 = 2;
+
+const fn sigma(constant: u8) -> Activation {
+    match constant {
+        TANH => Activation::Tanh,
+        SIGMOID => Activation::Sigmoid,
+        _ => Activation::Relu,
+    }
+}
+
+/// A product of plain numbers whose lengths were checked; no product where `inputs` is 0.
+#[derive(Clone, Copy)]
+struct Checked {
     w: *const f32,
     x: *const f32,
     inputs: usize,
-    /// In place of `x`, and then `inputs` is 0: the columns of W that are looked up.
-    symbols: &'a [u16],
-    /// Columns of W that there are.
-    known: usize,
 }
 
-impl<'a> Checked<'a> {
-    #[inline(always)]
-    fn new(product: Product<'a, f32>, rows: usize, batch: usize) -> Self {
+impl Checked {
+    fn new(product: Product<'_, f32>, rows: usize, batch: usize) -> Self {
         let Product { w, x, inputs } = product;
-        let none = Checked { w: ptr::null(), x: ptr::null(), inputs: 0, symbols: &[], known: 0 };
-        if inputs == 0 {
-            return none;
-        }
+        let Columns::Values(x) = x else { panic!("symbols are looked up, not multiplied") };
         assert!(w.len() >= rows * inputs, "{} weights of {rows} x {inputs}", w.len());
-        match x {
-            Columns::Values(x) => {
-                assert!(x.len() >= inputs * batch, "{} inputs of {inputs} x {batch}", x.len());
-                Checked { w: w.as_ptr(), x: x.as_ptr(), inputs, ..none }
-            }
-            Columns::Symbols(symbols) => {
-                let symbols = &symbols[..batch];
-                Checked { w: w.as_ptr(), symbols, known: inputs, ..none }
-            }
-        }
+        assert!(x.len() >= inputs * batch, "{} inputs of {inputs} x {batch}", x.len());
+        Checked { w: w.as_ptr(), x: x.as_ptr(), inputs }
     }
 }
 
 /// A matrix of outputs and what goes into it.
-struct Job<'a> {
-    out: &'a mut [f32],
+#[derive(Clone, Copy)]
+struct Job<'a, F> {
+    out: *mut f32,
     rows: usize,
+    batch: usize,
     start: Start<'a>,
-    products: [Checked<'a>; 2],
-    finish: Finish<'a>,
+    products: [Checked; 2],
+    finish: F,
 }
 
-/// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch.
+/// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch, X_1 and X_2 plain numbers.
 ///
 /// # Safety
 /// The processor has V's instructions.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub(super) unsafe fn multiply<V: Vector>(
+pub(super) unsafe fn multiply<V: Vector, F: Finish>(
     out: &mut [f32],
     rows: usize,
     start: Start<'_>,
     products: [Product<'_, f32>; 2],
-    finish: Finish<'_>,
+    finish: F,
 ) {
     if rows == 0 {
         return;
@@ -90,50 +158,45 @@ pub(super) unsafe fn multiply<V: Vector>(
     if let Start::Bias(bias) = start {
         assert!(bias.is_empty() || bias.len() >= rows, "{} biases of {rows}", bias.len());
     }
-    if let Finish::Backward(_, h) = finish {
-        assert!(h.len() >= rows * batch, "{} states of {rows} x {batch}", h.len());
-    }
+    finish.check(rows * batch);
     let products = products.map(|product| Checked::new(product, rows, batch));
-    let mut job = Job { out, rows, start, products, finish };
+    let job = Job { out: out.as_mut_ptr(), rows, batch, start, products, finish };
     // SAFETY: the lengths are those that were checked.
     unsafe {
         let mut row = 0;
         while rows - row >= 2 * V::LANES {
-            job.columns::<V, 2, false>(row, batch, V::first(0));
+            job.columns::<V, 2, false>(row, V::first(0));
             row += 2 * V::LANES;
         }
         match rows - row {
             0 => {}
-            rest if rest > V::LANES => {
-                job.columns::<V, 2, true>(row, batch, V::first(rest - V::LANES));
-            }
-            rest => job.columns::<V, 1, true>(row, batch, V::first(rest)),
+            rest if rest > V::LANES => job.columns::<V, 2, true>(row, V::first(rest - V::LANES)),
+            rest => job.columns::<V, 1, true>(row, V::first(rest)),
         }
     }
 }
 
 #[allow(unsafe_code)]
-impl Job<'_> {
+impl<F: Finish> Job<'_, F> {
     /// R vectors of rows from `row` on, the last of them in part if PART: all columns.
     #[inline(always)]
     unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
-        &mut self,
+        self,
         row: usize,
-        batch: usize,
         mask: V::Mask,
     ) {
         let mut column = 0;
         // SAFETY: the caller's; the blocks end at `batch`.
         unsafe {
-            while V::MANY && batch - column >= 8 {
+            while V::MANY && self.batch - column >= 8 {
                 self.block::<V, R, 8, PART>(row, column, mask);
                 column += 8;
             }
-            while batch - column >= 4 {
+            while self.batch - column >= 4 {
                 self.block::<V, R, 4, PART>(row, column, mask);
                 column += 4;
             }
-            while batch - column >= 1 {
+            while self.batch > column {
                 self.block::<V, R, 1, PART>(row, column, mask);
                 column += 1;
             }
@@ -142,68 +205,79 @@ impl Job<'_> {
 
     #[inline(always)]
     unsafe fn block<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        &mut self,
+        self,
         row: usize,
         column: usize,
         mask: V::Mask,
     ) {
-        let rows = self.rows;
+        let Job { out, rows, start, products: [first, second], finish, .. } = self;
         // SAFETY: rows `row` ... and columns `column` ... `column + C - 1` lie within what was
         // checked; lanes beyond the last row are masked.
         unsafe {
-            let out = self.out.as_mut_ptr().add(column * rows + row);
+            let at = column * rows + row;
             let mut acc = [[V::splat(0.0); R]; C];
-            match self.start {
+            match start {
                 Start::Bias([]) => {}
                 Start::Bias(bias) => acc = [load::<V, R, PART>(bias.as_ptr().add(row), mask); C],
                 Start::Held => {
                     for c in 0..C {
-                        acc[c] = load::<V, R, PART>(out.add(c * rows), mask);
+                        acc[c] = load::<V, R, PART>(out.add(at + c * rows), mask);
                     }
                 }
             }
-            for Checked { w, x, inputs, symbols, known } in self.products {
-                let w = w.wrapping_add(row);
-                if !symbols.is_empty() {
-                    for c in 0..C {
-                        let symbol = usize::from(symbols[column + c]);
-                        if symbol < known {
-                            let w = load::<V, R, PART>(w.add(symbol * rows), mask);
-                            for r in 0..R {
-                                acc[c][r] = acc[c][r].add(w[r]);
-                            }
-                        }
-                    }
-                }
-                let x = x.wrapping_add(column * inputs);
-                for k in 0..inputs {
-                    let w = load::<V, R, PART>(w.add(k * rows), mask);
-                    for c in 0..C {
-                        let x = V::splat(*x.add(c * inputs + k));
-                        for r in 0..R {
-                            acc[c][r] = w[r].fused(x, acc[c][r]);
-                        }
-                    }
-                }
-            }
-            match self.finish {
-                Finish::Nothing => {}
-                Finish::Activate(activation) => {
-                    for acc in &mut acc {
-                        activate::<V, R>(activation, acc);
-                    }
-                }
-                Finish::Backward(activation, h) => {
-                    let h = h.as_ptr().add(column * rows + row);
-                    for c in 0..C {
-                        let h = load::<V, R, PART>(h.add(c * rows), mask);
-                        activate_backward::<V, R>(activation, &h, &mut acc[c]);
-                    }
-                }
-            }
+            let acc = first.add::<V, R, C, PART>(acc, rows, row, column, mask);
+            let acc = second.add::<V, R, C, PART>(acc, rows, row, column, mask);
             for c in 0..C {
-                store::<V, R, PART>(acc[c], out.add(c * rows), mask);
+                let at = at + c * rows;
+                store::<V, R, PART>(
+                    finish.finish::<V, R, PART>(acc[c], at, mask),
+                    out.add(at),
+                    mask,
+                );
             }
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+impl Checked {
+    /// The sums with this product added.
+    #[inline(always)]
+    unsafe fn add<V: Vector, const R: usize, const C: usize, const PART: bool>(
+        self,
+        mut acc: [[V; R]; C],
+        rows: usize,
+        row: usize,
+        column: usize,
+        mask: V::Mask,
+    ) -> [[V; R]; C] {
+        let Checked { w, x, inputs } = self;
+        // SAFETY: the caller's.
+        unsafe {
+            let (mut w, mut x) = (w.wrapping_add(row), x.wrapping_add(column * inputs));
+            macro_rules! round {
+                () => {
+                    let weights = load::<V, R, PART>(w, mask);
+                    for c in 0..C {
+                        let x = V::splat(*x.add(c * inputs));
+                        for r in 0..R {
+                            acc[c][r] = weights[r].fused(x, acc[c][r]);
+                        }
+                    }
+                    (w, x) = (w.wrapping_add(rows), x.wrapping_add(1));
+                };
+            }
+            // Few turns, whose end the processor foresees.
+            for _ in 0..inputs / 4 {
+                round!();
+                round!();
+                round!();
+                round!();
+            }
+            for _ in 0..inputs % 4 {
+                round!();
+            }
+            acc
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The readout with one output: 16 interleaved partial sums per column.
 
-use super::product::{Finish, Start, multiply};
+use super::product::{Nothing, Start, multiply};
 use super::vector::Vector;
 use crate::kernel::{PARTIALS, Product, fold};
 
@@ -21,7 +21,7 @@ pub(super) unsafe fn readout<V: Vector>(
     if rows != 1 {
         let products = [Product::new(w, x, inputs), Product::NONE];
         // SAFETY: the caller's.
-        unsafe { multiply::<V>(out, rows, Start::Bias(bias), products, Finish::Nothing) };
+        unsafe { multiply::<V, _>(out, rows, Start::Bias(bias), products, Nothing) };
         return;
     }
     let bias = bias.first().copied().unwrap_or(0.0);

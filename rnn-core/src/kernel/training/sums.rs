@@ -3,13 +3,14 @@
 //!
 //! D and X are read a piece at a time, so that a piece stays in the first-level cache while all
 //! blocks of W pass over it.
+#![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
 use super::product::{load, store};
 use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 
 /// Numbers of D and X in a piece.
-const PIECE: usize = 6144;
+const PIECE: usize = 9216;
 
 /// A piece of D: `count` columns of `rows` rows.
 #[derive(Clone, Copy)]

@@ -1,10 +1,26 @@
 //! The kernels' bodies, compiled for AVX2 and for AVX-512.
 
-use super::product::{Finish, Start, multiply};
+use super::product::{Activate, Backward, Nothing, RELU, SIGMOID, Start, TANH, multiply};
 use super::vector::{Avx2, Avx512};
 use super::{elementwise, peak, readout, sums};
 use crate::activation::Activation;
-use crate::kernel::{Elementwise, Outer, Product};
+use crate::kernel::{Columns, Elementwise, Outer, Product};
+
+/// Every column of `out` becomes the bias and the column of W that its symbol stands for.
+#[inline(always)]
+fn look_up(out: &mut [f32], rows: usize, bias: &[f32], product: Product<'_, f32>, symbols: &[u16]) {
+    let Product { w, inputs, .. } = product;
+    for (column, &symbol) in out.chunks_exact_mut(rows.max(1)).zip(symbols) {
+        match bias {
+            [] => column.fill(0.0),
+            bias => column.copy_from_slice(&bias[..rows]),
+        }
+        if usize::from(symbol) < inputs {
+            let w = &w[usize::from(symbol) * rows..][..rows];
+            column.iter_mut().zip(w).for_each(|(o, &w)| *o += w);
+        }
+    }
+}
 
 macro_rules! form {
     ($name:ident, $vector:ty, $features:literal) => {
@@ -21,11 +37,31 @@ macro_rules! form {
                 second: Product<'_, f32>,
                 activation: Option<Activation>,
             ) {
-                let finish = activation.map_or(Finish::Nothing, Finish::Activate);
+                let products = [first, second];
+                let (start, [first, second]) = match products {
+                    [first @ Product { x: Columns::Symbols(symbols), .. }, second] => {
+                        look_up(out, rows, bias, first, symbols);
+                        (Start::Held, [Product::NONE, second])
+                    }
+                    products => (Start::Bias(bias), products),
+                };
+                let products = [first, second];
                 // SAFETY: this function is compiled for the vector's instructions, here and below.
                 #[allow(unsafe_code)]
                 unsafe {
-                    multiply::<$vector>(out, rows, Start::Bias(bias), [first, second], finish);
+                    type V = $vector;
+                    match activation {
+                        None => multiply::<V, _>(out, rows, start, products, Nothing),
+                        Some(Activation::Tanh) => {
+                            multiply::<V, _>(out, rows, start, products, Activate::<TANH>);
+                        }
+                        Some(Activation::Sigmoid) => {
+                            multiply::<V, _>(out, rows, start, products, Activate::<SIGMOID>);
+                        }
+                        Some(Activation::Relu) => {
+                            multiply::<V, _>(out, rows, start, products, Activate::<RELU>);
+                        }
+                    }
                 }
             }
 
@@ -38,11 +74,23 @@ macro_rules! form {
                 d: &[f32],
                 activation: Option<(Activation, &[f32])>,
             ) {
-                let finish = activation.map_or(Finish::Nothing, |(a, h)| Finish::Backward(a, h));
                 let products = [Product::new(w, d, rows), Product::NONE];
                 #[allow(unsafe_code)]
                 unsafe {
-                    multiply::<$vector>(out, cols, Start::Held, products, finish);
+                    type V = $vector;
+                    match activation {
+                        None => multiply::<V, _>(out, cols, Start::Held, products, Nothing),
+                        Some((Activation::Tanh, h)) => {
+                            multiply::<V, _>(out, cols, Start::Held, products, Backward::<TANH>(h));
+                        }
+                        Some((Activation::Sigmoid, h)) => {
+                            let finish = Backward::<SIGMOID>(h);
+                            multiply::<V, _>(out, cols, Start::Held, products, finish);
+                        }
+                        Some((Activation::Relu, h)) => {
+                            multiply::<V, _>(out, cols, Start::Held, products, Backward::<RELU>(h));
+                        }
+                    }
                 }
             }
 
