@@ -13,7 +13,7 @@ const CO2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/co2_mauna_loa_weekl
 
 fn rnn(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rnn"));
-    command.args(arguments).args([CO2, "--target", "co2_ppm", "--window", "16"]);
+    command.args(arguments).args([CO2, "--target", "co2_ppm"]);
     command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -79,7 +79,7 @@ fn the_same_seed_gives_the_same_bits_everywhere() {
     assert_eq!(two, crc(&best(&wave, &Options { threads: 1, ..options.clone() })), "one thread");
     assert_ne!(two, crc(&best(&wave, &Options { seed: 8, ..options })), "another seed");
     // Debug and release builds, and every machine, must come to this.
-    assert_eq!(two, 0x5e5a_5cc8, "{two:#010x}");
+    assert_eq!(two, 0x5d4e_ea72, "{two:#010x}");
 }
 
 #[test]

