@@ -168,11 +168,12 @@ fn candidates(found: &Found) -> String {
 pub(super) fn name(finalist: &Finalist) -> String {
     let mut groups: Vec<(Mode, String)> = Vec::new();
     for part in &finalist.parts {
-        let (mode, part) = match part {
+        let mode = part.mode();
+        let part = match part {
             Ingredient::Trained(setting) => {
-                (setting.mode, format!("{} {}", kind_name(setting.kind), setting.hidden))
+                format!("{} {}", kind_name(setting.kind), setting.hidden)
             }
-            Ingredient::Linear(mode, lags) => (*mode, format!("linear {lags}")),
+            Ingredient::Linear(_, lags) => format!("linear {lags}"),
         };
         match groups.iter_mut().find(|(of, _)| *of == mode) {
             Some((_, parts)) => *parts += &format!(" + {part}"),

@@ -37,13 +37,18 @@ pub(super) fn choose(finalists: &[Finalist]) -> Option<usize> {
         if finalist.ahead.is_nan() { f64::INFINITY } else { finalist.ahead }
     };
     let wide = near.iter().filter(|(_, finalist)| finalist.width >= AS_WIDE * widest);
-    wide.min_by(|(_, a), (_, b)| ahead(a).total_cmp(&ahead(b))).map(|(index, _)| *index)
+    // Equal ones, as where nothing is predictable: the smallest.
+    let order = |a: &Finalist, b: &Finalist| {
+        ahead(a).total_cmp(&ahead(b)).then(a.needs.flash.cmp(&b.needs.flash))
+    };
+    wide.min_by(|(_, a), (_, b)| order(a, b)).map(|(index, _)| *index)
 }
 
 /// Networks that predict levels fail outside of those that they have seen, and the validation part
 /// may not show it; LSTMs only go together with their like.
 fn risky(finalist: &Finalist) -> bool {
-    finalist.model.mode_and_target().0 == Mode::Raw || merge::kind(&finalist.model) == Kind::Lstm
+    finalist.parts.iter().any(|part| part.mode() == Mode::Raw)
+        || merge::kind(&finalist.model) == Kind::Lstm
 }
 
 /// Whether the squared errors `a` are smaller than `b` by so many standard errors, pair by pair.

@@ -178,7 +178,7 @@ impl Family<'_> {
             rmse: data.validation_rmse(predictions),
             ahead: data.recursive_rmse(&model, AHEAD),
             needs: Requirements::of(&model.header),
-            width: width(weights),
+            width: if held > 0.0 { width(weights) } else { 0.0 },
             model,
             squares,
         })

@@ -86,6 +86,16 @@ pub enum Ingredient {
     Linear(Mode, usize),
 }
 
+impl Ingredient {
+    /// What it reads and predicts.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Ingredient::Trained(setting) => setting.mode,
+            Ingredient::Linear(mode, _) => *mode,
+        }
+    }
+}
+
 /// A training, however far it came.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tried {
