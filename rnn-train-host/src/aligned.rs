@@ -35,17 +35,3 @@ impl DerefMut for Aligned {
         &mut self.numbers[self.first..][..self.length]
     }
 }
-
-impl From<&[f32]> for Aligned {
-    fn from(numbers: &[f32]) -> Self {
-        let mut aligned = Aligned::new(numbers.len());
-        aligned.copy_from_slice(numbers);
-        aligned
-    }
-}
-
-impl Clone for Aligned {
-    fn clone(&self) -> Self {
-        Aligned::from(&self[..])
-    }
-}

@@ -3,11 +3,11 @@
 //!
 //! A sum over the inputs is a chain of additions, so several gates are summed at once: the processor
 //! always has another one to add to. The gate that is used last comes last, beside the others'
-//! activations, as far as it has chains enough by itself ([`at_once`]).
+//! activations, where it has chains enough by itself ([`at_once`]).
 #![allow(unsafe_code)]
 
 use super::Columns;
-use super::inference::{Rows, accumulate, activate, load, start, store};
+use super::blocks::{Rows, accumulate, activate, load, start, store};
 use super::vector::Vector;
 use crate::activation::Activation::{Sigmoid, Tanh};
 use crate::cell::{copy, take};
@@ -39,15 +39,15 @@ macro_rules! over_units {
                 4.. => some!(4, None),
                 2.. => some!(2, None),
                 1 => some!(1, None),
-                _ => some!(1, Some(V::mask(left))),
+                _ if left > 0 => some!(1, Some(V::mask(left))),
+                _ => break false,
             }
         }
     }};
 }
 
-/// The first so many columns of W_h take all gates together, the others the last gate by itself.
-/// An addition waits four cycles for the one before it: N vectors of one gate keep the processor
-/// busy where N is 4, the half of it where N is 2.
+/// The first so many columns of W_h take all gates together, the others the last gate by itself: four
+/// vectors of it are chains enough to keep the processor busy, fewer aren't.
 const fn at_once(columns: usize, n: usize) -> usize {
     if n < 4 { columns } else { 0 }
 }
