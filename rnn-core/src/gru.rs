@@ -235,8 +235,8 @@ impl<T: Scalar> GruRef<'_, T> {
         let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, .. } = self;
         let Sections { g, n, q } = sections;
         let state = Product::of_state(w_hg, h, hidden, at_rest);
-        A::affine(g, 2 * hidden, self.b_g, Product { w: w_xg, x, inputs }, state);
-        A::activate(Activation::Sigmoid, g);
+        let input = Product { w: w_xg, x, inputs };
+        A::layer(g, 2 * hidden, self.b_g, input, state, Some(Activation::Sigmoid));
         let input = Product { w: w_xn, x, inputs };
         match self.reset {
             Reset::After => {

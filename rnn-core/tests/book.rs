@@ -48,7 +48,7 @@ fn quotations_stand_in_the_source() {
                 None if line == "```rust" => block = Some(String::new()),
                 None => {
                     if let Some(file) =
-                        quoted(line).find(|q| q.starts_with("rnn-core/src/") && q.ends_with(".rs"))
+                        quoted(line).find(|q| q.contains("/src/") && q.ends_with(".rs"))
                     {
                         source = read(&root().join(file));
                     }

@@ -45,6 +45,10 @@ fn contract<T: Real>(verb: Verb, rounding: Rounding, case: &Case<T>) -> Matrix<T
             let products = [(&w[0], &x[0]), (&w[1], &x[1])];
             reference::affine(rounding, bias, &products, *rows, *batch)
         }
+        // In training only a single output has partial sums.
+        Verb::Readout if rounding == Rounding::Once && *rows > 1 => {
+            reference::affine(rounding, bias, &[(&w[0], &x[0])], *rows, *batch)
+        }
         Verb::Readout => reference::readout(rounding, bias, &w[0], &x[0], *batch),
         Verb::TransposeMultiply => {
             let mut out = x[0].clone();

@@ -147,5 +147,5 @@ fn the_same_seed_gives_the_same_bits() {
     let [first, second, other] = [1, 1, 2].map(|seed| digest(&trained(seed).0));
     assert_eq!(first, second);
     assert_ne!(first, other);
-    assert_eq!(first, 0x8522_5074, "{first:#010x}");
+    assert_eq!(first, 0x4146_F054, "{first:#010x}");
 }

@@ -16,4 +16,5 @@ pub mod model;
 pub mod pytorch;
 pub mod report;
 pub mod requirements;
+pub mod text;
 pub mod train;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, import, inspect, stream, train};
+use command::{Output, eval, export, forecast, import, inspect, stream, text, train};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Import(import::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
+    #[command(subcommand)]
+    Text(text::Command),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
+        Command::Text(command) => text::run(&command),
     };
     let output = result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

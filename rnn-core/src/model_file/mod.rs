@@ -153,6 +153,17 @@ pub enum Task {
     Text(Unit),
 }
 
+impl Task {
+    /// Longest name of a channel or a symbol in bytes.
+    pub const fn name_length(self) -> usize {
+        match self {
+            Task::Forecast { .. } => NAME,
+            Task::Text(Unit::Character) => 4,
+            Task::Text(Unit::Word) => 32,
+        }
+    }
+}
+
 /// What a symbol of a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -197,11 +208,7 @@ impl Header {
 
     /// Longest name of a channel or a symbol in bytes.
     pub const fn name_length(&self) -> usize {
-        match self.task {
-            Task::Forecast { .. } => NAME,
-            Task::Text(Unit::Character) => 4,
-            Task::Text(Unit::Word) => 32,
-        }
+        self.task.name_length()
     }
 
     /// Numbers of a self-test sample, and of a prediction.
@@ -223,8 +230,9 @@ impl Header {
         sum
     }
 
-    /// Whether every size exists and is within the limits, so that no length overflows.
-    const fn check_sizes(&self) -> Result<(), Error> {
+    /// Whether every size exists and is within the limits, so that no length overflows;
+    /// [`Error::Field`] names the first that isn't.
+    pub const fn check_sizes(&self) -> Result<(), Error> {
         let (limit, target) = match self.task {
             Task::Forecast { target, .. } => (LIMIT, target),
             Task::Text(_) => (VOCABULARY_LIMIT, 0),

@@ -6,6 +6,7 @@ pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod stream;
+pub(crate) mod text;
 pub(crate) mod train;
 
 use std::path::Path;

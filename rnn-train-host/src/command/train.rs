@@ -80,7 +80,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Cell {
+pub(super) enum Cell {
     /// h = tanh(W_xh x + W_hh h + b).
     Elman,
     /// Gated recurrent unit, reset after (as PyTorch and Keras have it).
@@ -92,7 +92,7 @@ enum Cell {
 }
 
 impl Cell {
-    fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> Kind {
         match self {
             Cell::Elman => Kind::Elman(Activation::Tanh),
             Cell::Gru => Kind::Gru(Reset::After),
@@ -213,7 +213,7 @@ fn describe(candidate: &Candidate) -> serde_json::Value {
 }
 
 /// A bar on standard error; nothing where that is no terminal.
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::new(0);
     let template = "training {bar:32} {percent:>3} %  {elapsed} of about {duration}  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {

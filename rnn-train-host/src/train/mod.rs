@@ -11,6 +11,7 @@ pub mod merge;
 pub mod parallel;
 pub mod stop;
 pub mod trainee;
+pub mod weights;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -1,5 +1,6 @@
 //! Products of matrices in blocks of registers: 2 vectors of outputs x 8 columns of the batch (2 x 4
 //! with AVX2). The loop over the inputs loads 2 vectors of W and one number of each column per round.
+#![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
 use super::elementwise::{activate, activate_backward};
 use super::vector::Vector;

@@ -3,6 +3,7 @@
 //!
 //! D and X are read a piece at a time, so that a piece stays in the first-level cache while all
 //! blocks of W pass over it.
+#![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
 use super::product::{load, store};
 use super::vector::Vector;
