@@ -8,7 +8,7 @@ mod tests;
 
 use core::arch::x86_64::{__m256, __m512};
 
-use super::blocks::{Rows, accumulate, activate, load, start, store};
+use super::blocks::{Rows, accumulate, activate, start, store};
 use super::steps;
 use super::vector::Vector;
 use super::{Arithmetic, Columns, Elementwise, Inference, PARTIALS, Product, Work, fold};
