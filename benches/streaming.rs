@@ -7,8 +7,9 @@ use std::time::Duration;
 use benches::uniform;
 use criterion::Criterion;
 use nalgebra::{SVector, Vector1};
+use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
-use rnn_core::network::Network;
+use rnn_core::network::{ElmanNetwork, Network};
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::stream::Predictor;
 
@@ -26,11 +27,11 @@ fn main() {
 }
 
 fn streaming<const H: usize>(criterion: &mut Criterion) {
-    let network = Network::<f32, 1, H, 1>::random(1);
+    let network = ElmanNetwork::<f32, 1, H, 1>::random(1);
     let model = Forecaster { network, channels: [Channel::IDENTITY], mode: Mode::Raw };
     let samples = uniform(2, 1.0, SAMPLES);
 
-    let mut ours = Predictor::<1, H, 0>::new(&model);
+    let mut ours = Predictor::<Elman<f32, 1, H>, 1, H, 0>::new(&model);
     let mut peer = SVector::zeros();
     for &sample in &samples {
         let (ours, peer) = (ours.step(&[sample])[0], peer_step(&network, sample, &mut peer));
@@ -40,7 +41,7 @@ fn streaming<const H: usize>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("step, 1 channel, {H} hidden units, f32"));
     let mut sample = samples.iter().cycle().copied();
     group.bench_function("rnn-core", |bencher| {
-        let mut predictor = Predictor::<1, H, 0>::new(black_box(&model));
+        let mut predictor = Predictor::<Elman<f32, 1, H>, 1, H, 0>::new(black_box(&model));
         bencher.iter(|| predictor.step(&[sample.next().unwrap_or_default()]));
     });
     group.bench_function("nalgebra", |bencher| {
@@ -52,7 +53,7 @@ fn streaming<const H: usize>(criterion: &mut Criterion) {
 
 /// h = tanh(W_xh x + W_hh h + b), y = W_hy h + b_y.
 fn peer_step<const H: usize>(
-    network: &Network<f32, 1, H, 1>,
+    network: &ElmanNetwork<f32, 1, H, 1>,
     sample: f32,
     h: &mut SVector<f32, H>,
 ) -> f32 {

@@ -258,24 +258,24 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
     }
 
     /// The readout.
-    pub fn readout(self) -> DenseRef<'a, T> {
-        let Shape { layers, outputs, .. } = self.shape;
-        let from = self.shape.layer_parameters(layers.count());
-        let rest = self.parameters.get(from..).unwrap_or_default();
-        let (w, b) = rest.split_at_checked(outputs * layers.hidden()).unwrap_or_default();
-        DenseRef { inputs: layers.hidden(), outputs, w, b }
+    pub fn readout(&self) -> DenseRef<'a, T> {
+        let (inputs, outputs) = (self.shape.layers.hidden(), self.shape.outputs);
+        let rest = last(self.parameters, outputs * (inputs + 1));
+        let (w, b) = rest.split_at_checked(outputs * inputs).unwrap_or_default();
+        DenseRef { inputs, outputs, w, b }
     }
 
     /// One step of every layer; `memory` holds [`Shape::memory`] numbers. Returns h_t of the
     /// uppermost.
-    pub fn step<'m, A: Arithmetic<T>>(self, x: Columns<'_, T>, memory: &'m mut [T]) -> &'m [T] {
-        A::run(&mut LayerSteps { network: &self, x, memory })
+    pub fn step<'m, A: Arithmetic<T>>(&self, x: Columns<'_, T>, memory: &'m mut [T]) -> &'m [T] {
+        A::run(&mut LayerSteps { network: self, x, memory })
     }
 
     /// h of the uppermost layer in the memory of a stream.
-    pub fn h(self, memory: &[T]) -> &[T] {
-        let below = self.shape.before(self.shape.layers.count() - 1, Layer::memory);
-        part(memory, below, self.shape.layers.hidden())
+    pub fn h<'m>(&self, memory: &'m [T]) -> &'m [T] {
+        let layers = &self.shape.layers;
+        let uppermost = layers.get(layers.count(), self.shape.inputs);
+        part(last(memory, uppermost.memory()), 0, uppermost.hidden)
     }
 
     /// Runs T steps; `o` takes the outputs (in front of the head) of the last o.len() / (O B) steps:
@@ -409,12 +409,17 @@ impl<'m, T: Scalar> Work<T> for LayerSteps<'_, 'm, T> {
     fn run<A: Arithmetic<T>>(&mut self) -> &'m [T] {
         let LayerSteps { network, x, memory } = self;
         let mut rest = core::mem::take(memory);
+        let (shape, mut parameters) = (&network.shape, network.parameters);
         let mut below: &[T] = &[];
-        for (i, layer) in network.layers().enumerate() {
-            let Layer { hidden, .. } = layer.layer();
-            let memory = take(&mut rest, layer.layer().memory());
-            layer.step::<A>(if i == 0 { *x } else { Columns::Values(below) }, memory);
-            below = memory.get(..hidden).unwrap_or_default();
+        for i in 0..shape.layers.count() {
+            let layer = shape.layers.get(i, shape.inputs);
+            let memory = take(&mut rest, layer.memory());
+            let own;
+            (own, parameters) = parameters.split_at_checked(layer.parameters()).unwrap_or_default();
+            if let Some(cell) = layer.view(own) {
+                cell.step::<A>(if i == 0 { *x } else { Columns::Values(below) }, memory);
+            }
+            below = memory.get(..layer.hidden).unwrap_or_default();
         }
         below
     }

@@ -187,7 +187,7 @@ pub struct Predictor<'m> {
 
 /// The network of a predictor with its memory.
 struct Live<'a> {
-    network: NetworkRef<'a, f32>,
+    network: &'a NetworkRef<'a, f32>,
     memory: &'a mut [f32],
 }
 
@@ -212,7 +212,7 @@ impl Predictor<'_> {
             recent: &mut self.recent,
             filled: &mut self.filled,
         };
-        let mut live = Live { network: self.network, memory: &mut self.memory };
+        let mut live = Live { network: &self.network, memory: &mut self.memory };
         let prediction = &mut self.prediction;
         forecast::step(&mut live, self.channels, self.mode, memory, sample, prediction);
         &self.prediction

@@ -13,6 +13,8 @@
 //! [`Inference`] rounds each product before it is added; `Training` (feature `std`) fuses them.
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod blocks;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod inference;
 mod portable;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]

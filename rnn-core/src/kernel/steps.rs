@@ -1,12 +1,13 @@
 //! Whole steps of the cells with the gates in registers: 16 to 64 units (AVX-512) at a time from the
 //! products to h. The equations and the orders are those of the cells' modules.
 //!
-//! A sum over the inputs is a chain of additions: all gates of the units are summed at once, so that
-//! the processor always has another one to add to.
+//! A sum over the inputs is a chain of additions, so several gates are summed at once: the processor
+//! always has another one to add to. The gate that is used last comes last, beside the others'
+//! activations, where it has chains enough by itself ([`at_once`]).
 #![allow(unsafe_code)]
 
 use super::Columns;
-use super::inference::{Rows, accumulate, activate, load, start, store};
+use super::blocks::{Rows, accumulate, activate, load, start, store};
 use super::vector::Vector;
 use crate::activation::Activation::{Sigmoid, Tanh};
 use crate::cell::{copy, take};
@@ -14,22 +15,41 @@ use crate::elman::ElmanRef;
 use crate::gru::{GruRef, Reset};
 use crate::lstm::LstmRef;
 
-/// Runs `$step::<V, N>(arguments, unit, part)` over `$hidden` units: N vectors of them, from `unit`
-/// on, of the last vector the part that is given.
+/// Stores `$step::<V, N>(arguments, unit, part)` for `$hidden` units: N vectors of them, from `unit`
+/// on, of the last vector the part that is given. They go to `$all` where one call gives all of them,
+/// to `$next` else; `true` then.
 macro_rules! over_units {
-    ($hidden:expr, $step:ident($($argument:expr),*)) => {{
+    ($hidden:expr, $all:expr, $next:expr, $step:ident($($argument:expr),*)) => {{
         let (mut unit, hidden) = (0, $hidden);
-        while unit < hidden {
+        macro_rules! some {
+            ($n:literal, $part:expr) => {{
+                let units = $step::<V, $n>($($argument,)* unit, $part);
+                let last = unit + $n * V::LANES >= hidden;
+                let to = if last && unit == 0 { $all.as_mut_ptr() } else { $next.as_mut_ptr() };
+                store(units, to.add(unit), $part);
+                if last {
+                    break unit > 0;
+                }
+                unit += $n * V::LANES;
+            }};
+        }
+        loop {
             let left = hidden - unit;
-            let part = if left < V::LANES { Some(V::mask(left)) } else { None };
-            unit += V::LANES * match left / V::LANES {
-                4.. => { $step::<V, 4>($($argument,)* unit, None); 4 }
-                2.. => { $step::<V, 2>($($argument,)* unit, None); 2 }
-                1 => { $step::<V, 1>($($argument,)* unit, None); 1 }
-                _ => { $step::<V, 1>($($argument,)* unit, part); 1 }
-            };
+            match left / V::LANES {
+                4.. => some!(4, None),
+                2.. => some!(2, None),
+                1 => some!(1, None),
+                _ if left > 0 => some!(1, Some(V::mask(left))),
+                _ => break false,
+            }
         }
     }};
+}
+
+/// The first so many columns of W_h take all gates together, the others the last gate by itself: four
+/// vectors of it are chains enough to keep the processor busy, fewer aren't.
+const fn at_once(columns: usize, n: usize) -> usize {
+    if n < 4 { columns } else { 0 }
 }
 
 /// # Safety
@@ -43,8 +63,10 @@ pub(super) unsafe fn elman<V: Vector>(
     let (x, _) = x.split(cell.inputs, 1);
     let h = take(&mut memory, cell.hidden);
     assert!(memory.len() >= h.len() && h.len() == cell.hidden);
-    unsafe { over_units!(cell.hidden, elman_units(cell, x, &*h, &mut *memory)) }
-    copy(memory, h);
+    let several = unsafe { over_units!(cell.hidden, h, memory, elman_units(cell, x, &*h)) };
+    if several {
+        copy(memory, h);
+    }
 }
 
 #[inline(always)]
@@ -52,10 +74,9 @@ unsafe fn elman_units<V: Vector, const N: usize>(
     cell: ElmanRef<'_, f32>,
     x: Columns<'_, f32>,
     h: &[f32],
-    next: &mut [f32],
     unit: usize,
     part: Option<V::Mask>,
-) {
+) -> [V; N] {
     let ElmanRef { hidden, activation, w_xh, w_hh, b, .. } = cell;
     unsafe {
         let mut z = [start::<V, N>(b, unit, part)];
@@ -66,7 +87,7 @@ unsafe fn elman_units<V: Vector, const N: usize>(
         for h in &mut h {
             *h = activate(activation, *h);
         }
-        store(h, next.as_mut_ptr().add(unit), part);
+        h
     }
 }
 
@@ -82,13 +103,15 @@ pub(super) unsafe fn gru<V: Vector>(
     let (h, q, next) =
         (take(&mut memory, hidden), take(&mut memory, hidden), take(&mut memory, hidden));
     assert!(next.len() == hidden);
-    unsafe {
+    let several = unsafe {
         if cell.reset == Reset::Before {
-            over_units!(hidden, gru_reset(cell, x, &*h, &mut *q));
+            over_units!(hidden, q, q, gru_reset(cell, x, &*h));
         }
-        over_units!(hidden, gru_units(cell, x, &*h, &*q, &mut *next));
+        over_units!(hidden, h, next, gru_units(cell, x, &*h, &*q))
+    };
+    if several {
+        copy(next, h);
     }
-    copy(next, h);
 }
 
 /// q = r * h
@@ -97,10 +120,9 @@ unsafe fn gru_reset<V: Vector, const N: usize>(
     cell: GruRef<'_, f32>,
     x: Columns<'_, f32>,
     h: &[f32],
-    q: &mut [f32],
     unit: usize,
     part: Option<V::Mask>,
-) {
+) -> [V; N] {
     let GruRef { hidden, w_xg, w_hg, b_g, .. } = cell;
     unsafe {
         let mut r = [start::<V, N>(b_g, unit, part)];
@@ -112,7 +134,7 @@ unsafe fn gru_reset<V: Vector, const N: usize>(
         for (h, r) in h.iter_mut().zip(r) {
             *h = activate(Sigmoid, r).mul(*h);
         }
-        store(h, q.as_mut_ptr().add(unit), part);
+        h
     }
 }
 
@@ -122,10 +144,9 @@ unsafe fn gru_units<V: Vector, const N: usize>(
     x: Columns<'_, f32>,
     h: &[f32],
     q: &[f32],
-    next: &mut [f32],
     unit: usize,
     part: Option<V::Mask>,
-) {
+) -> [V; N] {
     let GruRef { hidden, w_xg, w_hg, b_g, w_xn, w_hn, b_n, b_hn, .. } = cell;
     let state = Columns::Values(h);
     unsafe {
@@ -140,13 +161,20 @@ unsafe fn gru_units<V: Vector, const N: usize>(
         let mut z;
         match cell.reset {
             Reset::After => {
-                let mut r_z_q = [g[0], g[1], start(b_hn, unit, part)];
-                accumulate(&mut r_z_q, [r_h, z_h, n_h], state, part);
-                let [r, _, q] = r_z_q;
+                let at = at_once(h.len(), N);
+                let [first, rest] = [&h[..at], &h[at..]].map(Columns::Values);
+                let mut r_q_z = [g[0], start(b_hn, unit, part), g[1]];
+                accumulate(&mut r_q_z, [r_h, n_h, z_h], first, part);
+                let [r, q, last] = r_q_z;
+                let mut r_q = [r, q];
+                accumulate(&mut r_q, [r_h, n_h].map(|rows| rows.behind(at)), rest, part);
+                let [r, q] = r_q;
                 for ((n, r), q) in n[0].iter_mut().zip(r).zip(q) {
                     *n = n.add(activate(Sigmoid, r).mul(q));
                 }
-                z = r_z_q[1];
+                let mut only = [last];
+                accumulate(&mut only, [z_h.behind(at)], rest, part);
+                [z] = only;
             }
             Reset::Before => {
                 let mut only = [g[1]];
@@ -166,7 +194,7 @@ unsafe fn gru_units<V: Vector, const N: usize>(
         for ((h, z), n) in h.iter_mut().zip(z).zip(n) {
             *h = n.add(z.mul(h.sub(n)));
         }
-        store(h, next.as_mut_ptr().add(unit), part);
+        h
     }
 }
 
@@ -182,8 +210,10 @@ pub(super) unsafe fn lstm<V: Vector>(
     let (h, c, next) =
         (take(&mut memory, hidden), take(&mut memory, hidden), take(&mut memory, hidden));
     assert!(next.len() == hidden);
-    unsafe { over_units!(hidden, lstm_units(cell, x, &*h, &mut *c, &mut *next)) }
-    copy(next, h);
+    let several = unsafe { over_units!(hidden, h, next, lstm_units(cell, x, &*h, &mut *c)) };
+    if several {
+        copy(next, h);
+    }
 }
 
 #[inline(always)]
@@ -192,12 +222,10 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
     x: Columns<'_, f32>,
     h: &[f32],
     c: &mut [f32],
-    next: &mut [f32],
     unit: usize,
     part: Option<V::Mask>,
-) {
+) -> [V; N] {
     let LstmRef { hidden, w_x, w_h, b, .. } = cell;
-    let state = Columns::Values(h);
     unsafe {
         let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gate * hidden + unit);
         let mut gates = [i, f, g, o].map(|_| [V::splat(0.0); N]);
@@ -206,15 +234,25 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
         }
         let of = 4 * hidden;
         accumulate(&mut gates, [i, f, g, o].map(|from| Rows { w: w_x, of, from }), x, part);
-        accumulate(&mut gates, [i, f, g, o].map(|from| Rows { w: w_h, of, from }), state, part);
-        let [i, f, g, o] = gates;
-        let at = c.as_mut_ptr().add(unit);
-        let mut c: [V; N] = load(at, part);
+        let at = at_once(h.len(), N);
+        let [first, rest] = [&h[..at], &h[at..]].map(Columns::Values);
+        let rows = [i, f, g, o].map(|from| Rows { w: w_h, of, from });
+        accumulate(&mut gates, rows, first, part);
+        let [i, f, g, last] = gates;
+        let [rows @ .., last_rows] = rows.map(|rows| rows.behind(at));
+        let mut i_f_g = [i, f, g];
+        accumulate(&mut i_f_g, rows, rest, part);
+        let [i, f, g] = i_f_g;
+        let c_at = c.as_mut_ptr().add(unit);
+        let mut c: [V; N] = load(c_at, part);
         for (((c, i), g), f) in c.iter_mut().zip(i).zip(g).zip(f) {
             let i_g = activate(Sigmoid, i).mul(activate(Tanh, g));
             *c = activate(Sigmoid, f).mul(*c).add(i_g);
         }
-        store(c, at, part);
+        store(c, c_at, part);
+        let mut only = [last];
+        accumulate(&mut only, [last_rows], rest, part);
+        let [o] = only;
         for c in &mut c {
             *c = activate(Tanh, *c);
         }
@@ -222,6 +260,6 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
         for (h, o) in h.iter_mut().zip(o) {
             *h = h.mul(activate(Sigmoid, o));
         }
-        store(h, next.as_mut_ptr().add(unit), part);
+        h
     }
 }

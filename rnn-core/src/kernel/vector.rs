@@ -47,6 +47,15 @@ pub(super) trait Vector: Copy {
     unsafe fn relu(self) -> Self;
     /// tanh of [`approx::tanh_table`](crate::activation::approx::tanh_table), to the bit.
     unsafe fn tanh(self) -> Self;
+    /// sigmoid of [`Activation::Sigmoid`](crate::activation::Activation::Sigmoid), to the bit:
+    /// tanh(self / 2) / 2 + 1 / 2.
+    #[inline(always)]
+    unsafe fn sigmoid(self) -> Self {
+        unsafe {
+            let half = Self::splat(0.5);
+            self.mul(half).tanh().mul(half).add(half)
+        }
+    }
 }
 
 /// Units of the table's argument, and one past the largest `i32`.
@@ -55,15 +64,23 @@ const TOO_LARGE: f32 = (1u32 << 31) as f32;
 const FRACTION: i32 = 0x03FF_FFFF;
 
 /// The table of tanh by coefficients.
-static COEFFICIENTS: [[f32; ROWS]; 4] = {
+#[repr(align(64))]
+struct Coefficients([[f32; ROWS]; 4]);
+
+static COEFFICIENTS: Coefficients = coefficients(1.0);
+/// Half of each. Halves are exact (no product with them is near the smallest numbers: f is whole), and
+/// so is the sum of them.
+static HALVES: Coefficients = coefficients(0.5);
+
+const fn coefficients(scale: f32) -> Coefficients {
     let mut columns = [[0.0; ROWS]; 4];
     let mut i = 0;
     while i < 4 * ROWS {
-        columns[i % 4][i / 4] = TABLE[i / 4][i % 4];
+        columns[i % 4][i / 4] = TABLE[i / 4][i % 4] * scale;
         i += 1;
     }
-    columns
-};
+    Coefficients(columns)
+}
 
 /// ((c3 f + c2) f + c1) f + c0
 ///
@@ -129,29 +146,67 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn tanh(self) -> Self {
+        unsafe { cubic_of_row(_mm512_mul_ps(self, _mm512_set1_ps(UNITS)), &COEFFICIENTS) }
+    }
+    #[inline(always)]
+    unsafe fn sigmoid(self) -> Self {
         unsafe {
-            let x = _mm512_mul_ps(self, _mm512_set1_ps(UNITS));
-            // The conversion gives 0x8000_0000 for what is too large and for NaN: the bits of the
-            // one are flipped; the other has the fraction 0 already, and is sent to row 0.
-            let large = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(TOO_LARGE));
-            let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x);
-            let q = _mm512_cvttps_epi32(x);
-            let q = _mm512_mask_xor_epi32(q, large, q, _mm512_set1_epi32(-1));
-            let row = _mm512_maskz_srai_epi32::<26>(number, q);
-            let f = _mm512_cvtepi32_ps(_mm512_and_epi32(q, _mm512_set1_epi32(FRACTION)));
-            // The low 5 bits of the row select within 32 rows, the sign between the two halves.
-            let negative = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_set1_ps(-1.0));
-            let mut c = [f; 4];
-            for (c, column) in c.iter_mut().zip(&COEFFICIENTS) {
-                let at = column.as_ptr();
-                let [low, high] = [Self::load(at), Self::load(at.add(16))];
-                let above = _mm512_permutex2var_ps(low, row, high);
-                let [low, high] = [Self::load(at.add(32)), Self::load(at.add(48))];
-                let below = _mm512_permutex2var_ps(low, row, high);
-                *c = _mm512_mask_blend_ps(negative, above, below);
-            }
-            cubic(c, f)
+            let x = _mm512_mul_ps(self, _mm512_set1_ps(0.5 * UNITS));
+            cubic_of_row(x, &HALVES).add(_mm512_set1_ps(0.5))
         }
+    }
+}
+
+/// The entries of `column` that the low 6 bits of `row` name, `negative` being their sign.
+///
+/// An instruction looks up 32 entries and leaves what is masked out as it was. From the intrinsics the
+/// compiler makes two more of them, and keeps all tables in registers, which are too few: loads are
+/// cheaper, nothing else is to be loaded meanwhile.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn look_up(column: &[f32; ROWS], row: __m512i, negative: __mmask16) -> __m512 {
+    let mut entries = row;
+    unsafe {
+        core::arch::asm!(
+            "vmovaps {low}, zmmword ptr [{table}]",
+            "vpermi2ps {entries}{{{positive}}}, {low}, zmmword ptr [{table} + 64]",
+            "vmovaps {low}, zmmword ptr [{table} + 128]",
+            "vpermi2ps {entries}{{{negative}}}, {low}, zmmword ptr [{table} + 192]",
+            table = in(reg) column.as_ptr(),
+            entries = inout(zmm_reg) entries,
+            positive = in(kreg) !negative,
+            negative = in(kreg) negative,
+            low = out(zmm_reg) _,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+        _mm512_castsi512_ps(entries)
+    }
+}
+
+/// The row of `table` that the saturated integer part of x chooses, at its place within the row.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn cubic_of_row(x: __m512, table: &Coefficients) -> __m512 {
+    unsafe {
+        // The conversion gives 0x8000_0000 for what is too large and for NaN. The bits of the one are
+        // flipped; the other counts as positive below, which makes it row 0, fraction 0.
+        let large = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(TOO_LARGE));
+        let q = _mm512_cvttps_epi32(x);
+        let q = _mm512_mask_xor_epi32(q, large, q, _mm512_set1_epi32(-1));
+        let row = _mm512_srai_epi32::<26>(q);
+        let f = _mm512_cvtepi32_ps(_mm512_and_epi32(q, _mm512_set1_epi32(FRACTION)));
+        // The low 5 bits of the row select within 32 rows, the sign between the two halves.
+        let negative = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_set1_ps(-1.0));
+        let mut c = [f; 4];
+        for (c, column) in c.iter_mut().zip(&table.0) {
+            *c = look_up(column, row, negative);
+        }
+        cubic(c, f)
     }
 }
 
@@ -223,7 +278,7 @@ impl Vector for __m256 {
             let f = _mm256_cvtepi32_ps(_mm256_and_si256(q, _mm256_set1_epi32(FRACTION)));
             let row = _mm256_and_si256(_mm256_srai_epi32::<26>(q), _mm256_set1_epi32(63));
             let mut c = [f; 4];
-            for (c, column) in c.iter_mut().zip(&COEFFICIENTS) {
+            for (c, column) in c.iter_mut().zip(&COEFFICIENTS.0) {
                 *c = _mm256_i32gather_ps::<4>(column.as_ptr(), row);
             }
             cubic(c, f)

@@ -2,6 +2,7 @@
 
 mod peers;
 mod start;
+mod streaming;
 mod training;
 mod workloads;
 
@@ -21,8 +22,8 @@ pub(crate) struct Arguments {
     /// One JSON object per line instead of tables
     #[arg(long)]
     json: bool,
-    /// Only these workloads
-    #[arg(long, value_delimiter = ',', value_name = "W1,W2,...", value_parser = NAMES)]
+    /// Only these workloads, or the streaming of single samples
+    #[arg(long, value_delimiter = ',', value_name = "W1,W2,...,streaming", value_parser = CHOICES)]
     only: Vec<String>,
     /// Train on both sides in turn, one thread each, and print how much longer the peer takes; PyTorch
     /// and JAX are installed into out/bench/venv where they are missing
@@ -38,6 +39,17 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true)]
     start: bool,
 }
+
+/// What `--only` takes.
+const CHOICES: [&str; NAMES.len() + 1] = {
+    let mut choices = [streaming::NAME; NAMES.len() + 1];
+    let mut i = 0;
+    while i < NAMES.len() {
+        choices[i] = NAMES[i];
+        i += 1;
+    }
+    choices
+};
 
 /// Threads that every workload is measured with.
 const THREADS: [usize; 2] = [1, 2];
@@ -62,7 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         (None, []) => None,
         (None, _) => Some(peers::python()?),
     };
-    if !arguments.json && !arguments.start {
+    let chosen = |name: &str| arguments.only.iter().any(|other| other == name);
+    let trains = arguments.only.is_empty() || NAMES.into_iter().any(chosen);
+    if trains && !arguments.json && !arguments.start {
         let headings = if python.is_some() { peers::HEADINGS } else { training::HEADINGS };
         println!("{headings}");
     }
@@ -104,6 +118,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
             let memory = peak_memory_mb.map_or("unknown".to_owned(), |mb| format!("{mb:.1} MB"));
             println!("        first step {first_step_ms:.1} ms after the start, memory {memory}");
         }
+    }
+    let streams = arguments.only.is_empty() || chosen(streaming::NAME);
+    if streams && arguments.against.is_empty() && !arguments.start {
+        if !arguments.json {
+            println!("{}", streaming::HEADINGS);
+        }
+        streaming::measure(|figures| {
+            if arguments.json {
+                println!("{}", serde_json::to_string(&figures)?);
+            } else {
+                println!("{figures}");
+            }
+            Ok(())
+        })?;
     }
     Ok(right)
 }

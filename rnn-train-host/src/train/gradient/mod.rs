@@ -27,15 +27,14 @@
 //! assert_eq!(engine.gradient().len(), parameters.len());
 //! ```
 
-mod aligned;
 mod pool;
 mod shard;
 
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use crate::aligned::Aligned;
 use rnn_core::network::Shape;
 
-use aligned::Aligned;
 use pool::{Pool, lock};
 use shard::{Shard, Task};
 

@@ -5,8 +5,8 @@ use rnn_core::kernel::{Columns, Training};
 use rnn_core::network::{BackwardSpace, NetworkRef, Workspace};
 use rnn_core::random::SplitMix64;
 
-use super::aligned::Aligned;
 use super::{Inputs, Loss, NOT_SCORED, Plan, Targets};
+use crate::aligned::Aligned;
 
 /// What an update asks of every shard.
 #[derive(Debug)]

@@ -7,14 +7,15 @@ const LINE: usize = 16;
 
 /// A slice of zeros to begin with, of fixed length.
 #[derive(Debug)]
-pub(super) struct Aligned {
+pub struct Aligned {
     numbers: Vec<f32>,
     first: usize,
     length: usize,
 }
 
 impl Aligned {
-    pub(super) fn new(length: usize) -> Self {
+    /// So many zeros.
+    pub fn new(length: usize) -> Self {
         let numbers = vec![0.0; length + LINE];
         let first = numbers.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         Aligned { numbers, first, length }
