@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use std::fs;
 use std::process::Command;
 
-/// Atmospheric CO2 at Mauna Loa, weekly.
 /// The course's cell: what the chip does per step stays easy to follow.
 const CELL: &str = "elman";
+/// Atmospheric CO2 at Mauna Loa, weekly.
 const DATA: &str = "rnn-train-host/data/co2_mauna_loa_weekly.csv";
 const TARGET: &str = "co2_ppm";
 /// Where everything goes, under the workspace's folder.
