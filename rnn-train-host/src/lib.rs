@@ -18,3 +18,4 @@ pub mod report;
 pub mod requirements;
 pub mod text;
 pub mod train;
+pub mod tune;

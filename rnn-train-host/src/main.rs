@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, import, inspect, stream, text, train};
+use command::{Output, eval, export, forecast, import, inspect, stream, text, train, tune};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
 #[command(name = "rnn", version, arg_required_else_help = true)]
 enum Command {
     Train(train::Arguments),
+    Tune(tune::Arguments),
     Eval(eval::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     }
     let result = match Command::parse() {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
     };
     let output = result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        Output { text: String::new(), code: 1 }
+        Output { text: String::new(), code: command::failed() }
     });
     match std::io::stdout().lock().write_all(output.text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

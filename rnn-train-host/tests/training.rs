@@ -3,8 +3,9 @@
 
 use std::f32::consts::TAU;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rnn_core::activation::Activation;
+use rnn_core::gru::Reset;
 use rnn_core::layers::Kind;
 use rnn_core::model_file::ModelFile;
 use rnn_core::scaling::Mode;
@@ -13,18 +14,18 @@ use rnn_train_host::data::{Part, Table};
 use rnn_train_host::eval::{Question, Verdict, evaluate};
 use rnn_train_host::model::Model;
 use rnn_train_host::train::stop::Stop;
-use rnn_train_host::train::{Options, RATE, train};
+use rnn_train_host::train::{Options, train};
 
 const OPTIONS: Options = Options {
-    kind: Kind::Elman(Activation::Tanh),
+    kind: None,
     layers: 1,
-    hidden: 8,
+    hidden: Some(8),
     window: None,
     windowed: false,
     mode: None,
     epochs: None,
-    rate: RATE,
-    decay: 0.0,
+    rate: None,
+    decay: None,
     dropout: 0.0,
     seed: 7,
     threads: 2,
@@ -61,6 +62,10 @@ fn best(table: &Table, options: &Options) -> Model {
     train(table, options, &Stop::default(), &|_| {}).unwrap().remove(0).model
 }
 
+fn refusal(table: &Table, options: &Options) -> String {
+    format!("{:#}", train(table, options, &Stop::default(), &|_| {}).unwrap_err())
+}
+
 fn crc(model: &Model) -> u32 {
     ModelFile::parse(&model.to_bytes().unwrap()).unwrap().crc()
 }
@@ -74,7 +79,113 @@ fn the_same_seed_gives_the_same_bits_everywhere() {
     assert_eq!(two, crc(&best(&wave, &Options { threads: 1, ..options.clone() })), "one thread");
     assert_ne!(two, crc(&best(&wave, &Options { seed: 8, ..options })), "another seed");
     // Debug and release builds, and every machine, must come to this.
-    assert_eq!(two, 0x5e5a_5cc8, "{two:#010x}");
+    assert_eq!(two, 0x5d4e_ea72, "{two:#010x}");
+}
+
+#[test]
+fn every_kind_and_option_decides_the_result() {
+    let wave = wave(300);
+    let plain = Options {
+        epochs: Some(3),
+        mode: Some(Mode::Residual),
+        layers: 2,
+        kind: Some(Kind::Lstm),
+        ..OPTIONS
+    };
+    let gru = |reset| Options { kind: Some(Kind::Gru(reset)), ..plain.clone() };
+    let all = [
+        plain.clone(),
+        gru(Reset::After),
+        gru(Reset::Before),
+        Options { kind: None, ..plain.clone() },
+        Options { layers: 1, ..plain.clone() },
+        Options { hidden: Some(7), ..plain.clone() },
+        Options { window: Some(10), ..plain.clone() },
+        Options { windowed: true, ..plain.clone() },
+        Options { rate: Some(1e-3), ..plain.clone() },
+        Options { decay: Some(10.0), ..plain.clone() },
+        Options { dropout: 0.3, ..plain.clone() },
+        Options { epochs: Some(4), ..plain.clone() },
+    ];
+    let mut crcs: Vec<u32> = all.iter().map(|options| crc(&best(&wave, options))).collect();
+    crcs.sort_unstable();
+    crcs.dedup();
+    assert_eq!(crcs.len(), all.len());
+}
+
+#[test]
+fn weight_decay_shrinks_the_weights() {
+    let wave = wave(300);
+    let size = |decay| {
+        let options = Options { decay, epochs: Some(30), mode: Some(Mode::Difference), ..OPTIONS };
+        let model = best(&wave, &options);
+        model.parameters.iter().map(|w| w * w).sum::<f32>()
+    };
+    assert!(size(Some(50.0)) < 0.5 * size(None));
+}
+
+#[test]
+fn a_stopped_training_keeps_its_best_weights() {
+    let wave = wave(400);
+    let stop = Stop::default();
+    let options = Options { epochs: Some(1_000_000), ..OPTIONS };
+    let candidates = train(&wave, &options, &stop, &|_| stop.ask()).unwrap();
+    let (best, updates) = (candidates[0].validation_rmse, candidates[0].updates);
+    assert!(best.is_finite() && updates.1 < 1000, "{best} {updates:?}");
+    // Asked for before the first update, there is a model all the same.
+    let candidates = train(&wave, &options, &stop, &|_| {});
+    assert!(candidates.unwrap_err().to_string().contains("stopped before"));
+}
+
+#[test]
+fn a_training_goes_on_from_its_checkpoint_with_the_same_bits() {
+    let wave = wave(400);
+    let options = |folder: &Path, threads| Options {
+        epochs: Some(40),
+        checkpoint: Some(folder.into()),
+        threads,
+        ..OPTIONS
+    };
+    let expected = crc(&best(&wave, &Options { epochs: Some(40), ..OPTIONS }));
+    for stopped_at in [1, 7, 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let (stop, reports) = (Stop::default(), AtomicUsize::new(0));
+        let report = |_| {
+            if reports.fetch_add(1, Ordering::Relaxed) + 1 == stopped_at {
+                stop.ask();
+            }
+        };
+        train(&wave, &options(folder.path(), 2), &stop, &report).unwrap();
+        assert_eq!(crc(&best(&wave, &options(folder.path(), 1))), expected, "{stopped_at}");
+        // What is done is not done again.
+        let again = AtomicUsize::new(0);
+        let report = |_| {
+            again.fetch_add(1, Ordering::Relaxed);
+        };
+        train(&wave, &options(folder.path(), 1), &Stop::default(), &report).unwrap();
+        assert!(again.into_inner() <= 12 * 3, "a leg of a training that is over reports once");
+    }
+}
+
+#[test]
+fn the_checkpoint_of_another_training_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { epochs: Some(2), checkpoint: Some(folder.path().into()), ..OPTIONS };
+    let table = wave(300);
+    best(&table, &options);
+    for (table, options) in [
+        (&table, Options { seed: 8, ..options.clone() }),
+        (&table, Options { epochs: Some(3), ..options.clone() }),
+        (&wave(301), options.clone()),
+    ] {
+        let message = refusal(table, &options);
+        assert!(message.contains("belongs to another training"), "{message}");
+    }
+    // Threads are none of its business.
+    best(&table, &Options { threads: 1, ..options.clone() });
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    std::fs::write(folder.path(), "").unwrap();
+    assert!(refusal(&table, &options).contains("can't be made"));
 }
 
 #[test]
@@ -171,22 +282,27 @@ fn the_first_fed_back_prediction_is_the_next_input() {
 #[test]
 fn sizes_that_do_not_fit_are_refused() {
     let wave = wave(100);
-    let error = |options: Options| {
-        format!("{:#}", train(&wave, &options, &Stop::default(), &|_| {}).unwrap_err())
-    };
+    let error = |options: Options| refusal(&wave, &options);
     let cases = [
-        (Options { hidden: 71, ..OPTIONS }, "71 hidden units are more than the 70 rows"),
-        (Options { hidden: 0, ..OPTIONS }, "--hidden must be at least 1"),
+        (Options { hidden: Some(71), ..OPTIONS }, "71 hidden units are more than the 70 rows"),
+        (Options { hidden: Some(0), ..OPTIONS }, "--hidden must be at least 1"),
         (Options { window: Some(70), ..OPTIONS }, "the longest window is 69"),
         (Options { window: Some(0), ..OPTIONS }, "--window must be at least 1"),
         (Options { epochs: Some(0), ..OPTIONS }, "--epochs must be at least 1"),
-        (Options { hidden: 1 << 40, ..OPTIONS }, "a model file holds at most 4096 hidden units"),
+        (Options { layers: 17, ..OPTIONS }, "--layers must be between 1 and 16"),
+        (Options { rate: Some(f32::NAN), ..OPTIONS }, "--learning-rate must be above 0"),
+        (Options { decay: Some(400.0), ..OPTIONS }, "--weight-decay must be at least 0 and below"),
+        (Options { dropout: 0.5, ..OPTIONS }, "--dropout works between layers"),
+        (
+            Options { hidden: Some(1 << 40), ..OPTIONS },
+            "a model file holds at most 4096 hidden units",
+        ),
     ];
     for (options, expected) in cases {
         let message = error(options);
         assert!(message.contains(expected), "{message}");
     }
     let short = table(&["t1"], (0..9).map(|t| vec![t as f32]));
-    let message = format!("{:#}", train(&short, &OPTIONS, &Stop::default(), &|_| {}).unwrap_err());
+    let message = refusal(&short, &OPTIONS);
     assert!(message.contains("9 rows are too few"), "{message}");
 }

@@ -1,7 +1,7 @@
 //! The rivals that a network has to beat: yesterday's value, last season's, a linear model.
 
 mod ar;
-mod ridge;
+pub(crate) mod ridge;
 
 pub use ar::{Ar, FitError};
 

@@ -8,17 +8,24 @@ pub(crate) mod inspect;
 pub(crate) mod stream;
 pub(crate) mod text;
 pub(crate) mod train;
+pub(crate) mod tune;
 
-use std::path::Path;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use indicatif::{ProgressBar, ProgressStyle};
 use rnn_core::layers::Kind;
 use rnn_core::model_file::Task;
 use rnn_core::scaling::Mode;
 use rnn_train_host::atomic::between_writes;
 use rnn_train_host::data::{Table, csv};
 use rnn_train_host::model::Model;
+use rnn_train_host::report::figure;
+use rnn_train_host::train::halving::Progress;
 use rnn_train_host::train::stop::Stop;
 
 /// What Ctrl-C asks; whoever trains takes it, and then it no longer ends the process by itself.
@@ -41,6 +48,11 @@ pub(crate) fn interrupt() {
 /// Exit code after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
+/// Exit code of what didn't come to its end.
+pub(crate) fn failed() -> u8 {
+    if STOP.get().is_some_and(Stop::was_asked) { INTERRUPTED } else { 1 }
+}
+
 /// What a command prints, and its exit code.
 pub(crate) struct Output {
     pub(crate) text: String,
@@ -58,6 +70,65 @@ impl From<serde_json::Value> for Output {
     fn from(json: serde_json::Value) -> Self {
         format!("{json}\n").into()
     }
+}
+
+/// The log to learn from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Columns {
+    /// CSV file: a header, then one line per sample.
+    pub(crate) data: PathBuf,
+    /// Column to predict.
+    #[arg(long, value_name = "COL")]
+    pub(crate) target: String,
+    /// Columns to read, separated by commas; the target is always one of them.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    features: Vec<String>,
+    /// Time column: checked for order and gaps, never a feature.
+    #[arg(long, value_name = "COL")]
+    time: Option<String>,
+}
+
+impl Columns {
+    fn read(&self) -> Result<Table> {
+        let options = csv::Options {
+            target: self.target.clone(),
+            features: self.features.clone(),
+            time: self.time.clone(),
+        };
+        read(&self.data, &options)
+    }
+}
+
+/// Ends with a sentence, as for an option that doesn't exist.
+fn wrong_use(sentence: &str) -> ! {
+    crate::Command::command().error(ErrorKind::ArgumentConflict, sentence).exit()
+}
+
+/// As many threads as asked for, or one per core.
+fn threads(asked: Option<NonZero<usize>>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+}
+
+/// A progress bar on standard error; nothing where that is no terminal.
+fn progress_bar(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = "{prefix} {bar:32} {percent:>3} %  {elapsed} of about {duration}  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(what);
+    bar.tick();
+    bar
+}
+
+/// Shows where trainings on a log stand.
+fn show(bar: &ProgressBar, progress: Progress) {
+    const LENGTH: f64 = 1000.0;
+    let Progress { share, tried, loss, validation_rmse } = progress;
+    bar.set_length(LENGTH as u64);
+    bar.set_position((share * LENGTH) as u64);
+    let (loss, validation) = (figure(loss), figure(validation_rmse));
+    bar.set_message(format!("{tried} networks, loss {loss}, validation RMSE {validation}"));
 }
 
 /// Reads a log; what was repaired is said on standard error.

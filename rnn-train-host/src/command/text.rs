@@ -15,8 +15,8 @@ use rnn_train_host::text::train::{self, Options, Progress, Trained, train};
 use rnn_train_host::text::{Corpus, Cut, unit};
 use serde_json::json;
 
-use super::train::{Cell, progress_bar};
-use super::{INTERRUPTED, Output, stop};
+use super::train::Cell;
+use super::{INTERRUPTED, Output, progress_bar, stop, threads};
 
 /// Networks on text: train one, compare it with n-grams, let it write.
 #[derive(Debug, clap::Subcommand)]
@@ -124,15 +124,12 @@ fn run_train(arguments: &TrainArguments) -> Result<Output> {
         decay: arguments.weight_decay,
         dropout: arguments.dropout,
         seed: arguments.seed,
-        threads: arguments
-            .threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZero::get),
+        threads: threads(arguments.threads),
         checkpoint: arguments.checkpoint.clone(),
     };
     check_writable(&arguments.out)?;
     let started = Instant::now();
-    let bar = progress_bar();
+    let bar = progress_bar("training");
     let trained = train(&corpus, &options, stop(), &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
     let Trained { model, cut, best, looks, whole } = trained?;

@@ -3,45 +3,45 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::Kind;
 use rnn_core::scaling::Mode;
-use rnn_train_host::data::{Part, csv};
+use rnn_train_host::data::{Part, Table};
 use rnn_train_host::eval::{Question, evaluate};
+use rnn_train_host::model::Model;
 use rnn_train_host::report::{self, figure};
-use rnn_train_host::train::{Candidate, Options, Progress, train};
+use rnn_train_host::train::halving::Progress;
+use rnn_train_host::train::{Candidate, Options, train};
+use rnn_train_host::tune::{self, Effort, Finalist, Limits};
 use serde_json::json;
 
-use super::{INTERRUPTED, Output, mode_name, read, stop};
+use super::{INTERRUPTED, Output, mode_name, progress_bar, show, stop, threads, wrong_use};
+
+/// Networks that a short search tries.
+const CANDIDATES: usize = 24;
+/// Most flash that what it finds may need, in bytes.
+const FLASH: usize = 64 * 1024;
+/// Lines of the table.
+const SHOWN: usize = 12;
 
 /// Train a network on a log and write a model file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// CSV file: a header, then one line per sample.
-    data: PathBuf,
-    /// Column to predict.
-    #[arg(long, value_name = "COL")]
-    target: String,
-    /// Columns to read, separated by commas; the target is always one of them.
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    features: Vec<String>,
-    /// Time column: checked for order and gaps, never a feature.
-    #[arg(long, value_name = "COL")]
-    time: Option<String>,
-    /// Kind of recurrent cell.
-    #[arg(long, value_enum, default_value_t = Cell::Elman)]
-    cell: Cell,
-    /// Hidden units.
-    #[arg(long, value_name = "N", default_value_t = 32)]
-    hidden: usize,
+    #[command(flatten)]
+    columns: super::Columns,
+    /// Kind of recurrent cell [default: elman with --hidden, else what a short search finds]
+    #[arg(long, value_enum)]
+    cell: Option<Cell>,
+    /// Hidden units [default: 32 with --cell, else what a short search finds]
+    #[arg(long, value_name = "N")]
+    hidden: Option<NonZero<usize>>,
     /// Cells on one another, of --hidden units each.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    layers: usize,
+    #[arg(long, value_name = "N", default_value = "1")]
+    layers: NonZero<usize>,
     /// Steps that an error travels back in time [default: 64, or 20 with --windowed]
     #[arg(long, value_name = "T")]
-    window: Option<usize>,
+    window: Option<NonZero<usize>>,
     /// Predict from the last T samples with the state started at zero, T steps per prediction,
     /// instead of one step per sample with the state carried on.
     #[arg(long)]
@@ -51,15 +51,16 @@ pub(crate) struct Arguments {
     mode: ModeChoice,
     /// Passes over the training part, at most [default: as many as make 3000 updates]
     #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Adam's step size at the start; it falls to 0 along half a cosine.
-    #[arg(long, value_name = "RATE", default_value_t = rnn_train_host::train::RATE)]
-    learning_rate: f32,
-    /// Weight decay, as a multiple of the step size.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    weight_decay: f32,
-    /// Share of the units between layers that is left out at random in training.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    epochs: Option<NonZero<usize>>,
+    /// Adam's step size at the start; it falls to 0 along half a cosine [default: 0.003]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    learning_rate: Option<f32>,
+    /// Weight decay, as a multiple of the step size [default: 0]
+    #[arg(long, value_name = "SHARE", value_parser = decay)]
+    weight_decay: Option<f32>,
+    /// Share of the units between layers that is left out at random in training; needs --layers 2
+    /// or more.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = dropout)]
     dropout: f32,
     /// Folder in which the training's state is kept; after a crash the same command goes on there,
     /// and ends with the same bits.
@@ -111,17 +112,15 @@ enum ModeChoice {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
-    let columns = csv::Options {
-        target: arguments.target.clone(),
-        features: arguments.features.clone(),
-        time: arguments.time.clone(),
-    };
-    let table = read(&arguments.data, &columns)?;
+    if arguments.dropout > 0.0 && arguments.layers.get() == 1 {
+        wrong_use("--dropout works between layers: give --layers 2 or more with it");
+    }
+    let table = arguments.columns.read()?;
     let options = Options {
-        kind: arguments.cell.kind(),
-        layers: arguments.layers,
-        hidden: arguments.hidden,
-        window: arguments.window,
+        kind: arguments.cell.map(Cell::kind),
+        layers: arguments.layers.get(),
+        hidden: arguments.hidden.map(NonZero::get),
+        window: arguments.window.map(NonZero::get),
         windowed: arguments.windowed,
         mode: match arguments.mode {
             ModeChoice::Auto => None,
@@ -129,25 +128,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             ModeChoice::Residual => Some(Mode::Residual),
             ModeChoice::Difference => Some(Mode::Difference),
         },
-        epochs: arguments.epochs,
+        epochs: arguments.epochs.map(NonZero::get),
         rate: arguments.learning_rate,
         decay: arguments.weight_decay,
         dropout: arguments.dropout,
         checkpoint: arguments.checkpoint.clone(),
         seed: arguments.seed,
-        threads: arguments
-            .threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZero::get),
+        threads: threads(arguments.threads),
     };
     rnn_train_host::atomic::check_writable(&arguments.out)?;
 
     let started = Instant::now();
-    let bar = progress_bar();
-    let candidates = train(&table, &options, stop(), &|progress| show(&bar, progress));
+    let bar = progress_bar("training");
+    let report = |progress| show(&bar, progress);
+    let trained = match (options.kind, options.hidden) {
+        (None, None) if table.rows().len() >= tune::SHORTEST => search(&table, options, &report),
+        _ => train(&table, &options, stop(), &report)
+            .map(|candidates| candidates.into_iter().map(Trained::from).collect()),
+    };
     bar.finish_and_clear();
-    let candidates = candidates?;
-    let best = &candidates[0];
+    let trained: Vec<Trained> = trained?;
+    let best = &trained[0];
     best.model.save(&arguments.out)?;
     let question = Question { part: Part::Validation, steps: 1, season: None };
     let evaluation = evaluate(&best.model, &table, question)?;
@@ -155,7 +156,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let stopped = stop().was_asked();
     let code = if stopped { INTERRUPTED } else { 0 };
     if arguments.json {
-        let described: Vec<_> = candidates.iter().map(describe).collect();
+        let described: Vec<_> = trained.iter().map(describe).collect();
         let output = Output::from(json!({
             "model": arguments.out,
             "stopped": stopped,
@@ -170,18 +171,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     }
     let mut text = format!(
         "{}: {} rows, reads {}, predicts {}\n\ntrained, best first       error on the validation part (RMSE)\n",
-        arguments.data.display(),
+        arguments.columns.data.display(),
         table.rows().len(),
         table.channels.join(", "),
-        arguments.target
+        arguments.columns.target
     );
-    for candidate in &candidates {
-        text += &format!(
-            "  {:<10} after {:>5} updates  {}\n",
-            mode_name(candidate.model.mode_and_target().0),
-            candidate.updates.0,
-            figure(candidate.validation_rmse)
-        );
+    let width = trained.iter().map(|trained| trained.name.len()).max().unwrap_or_default();
+    for Trained { name, validation_rmse, .. } in trained.iter().take(SHOWN) {
+        text += &format!("  {name:width$}  {}\n", figure(*validation_rmse));
     }
     text += "\n";
     text += &report::text(&evaluation);
@@ -195,7 +192,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         "\n{} written in {:.0} s. Now the part that it has never seen:\n  rnn eval {0} {}\n",
         arguments.out.display(),
         started.elapsed().as_secs_f64(),
-        arguments.data.display()
+        arguments.columns.data.display()
     );
     if stopped {
         text += "Stopped early: this is the best so far.\n";
@@ -203,28 +200,60 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     Ok(Output { text, code })
 }
 
-fn describe(candidate: &Candidate) -> serde_json::Value {
-    json!({
-        "mode": mode_name(candidate.model.mode_and_target().0),
-        "validation_rmse": candidate.validation_rmse,
-        "updates": candidate.updates.0,
-        "updates_in_all": candidate.updates.1,
-    })
+fn rate(text: &str) -> Result<f32, String> {
+    share(text, |rate| rate > 0.0 && rate <= 1.0, "above 0 and at most 1")
 }
 
-/// A bar on standard error; nothing where that is no terminal.
-pub(super) fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let template = "training {bar:32} {percent:>3} %  {elapsed} of about {duration}  {msg}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+fn decay(text: &str) -> Result<f32, String> {
+    share(text, |decay| decay >= 0.0 && decay.is_finite(), "at least 0")
+}
+
+fn dropout(text: &str) -> Result<f32, String> {
+    share(text, |dropout| (0.0..1.0).contains(&dropout), "at least 0 and below 1")
+}
+
+fn share(text: &str, fits: fn(f32) -> bool, range: &str) -> Result<f32, String> {
+    let value = text.parse().ok().filter(|&value| fits(value));
+    value.ok_or_else(|| format!("'{text}' is no number {range}"))
+}
+
+/// A network that was trained, or several merged into one.
+struct Trained {
+    name: String,
+    model: Model,
+    validation_rmse: f64,
+}
+
+impl From<Candidate> for Trained {
+    fn from(candidate: Candidate) -> Self {
+        let mode = mode_name(candidate.setting.mode);
+        let name = format!("{mode:<10} after {:>5} updates", candidate.updates.0);
+        let Candidate { model, validation_rmse, .. } = candidate;
+        Trained { name, model, validation_rmse }
     }
-    bar
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
-    bar.set_length(progress.total as u64);
-    bar.set_position(progress.done as u64);
-    let (loss, validation) = (figure(progress.loss), figure(progress.validation_rmse));
-    bar.set_message(format!("loss {loss}, validation RMSE {validation}"));
+/// A short search.
+fn search(
+    table: &Table,
+    train: Options,
+    report: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Trained>> {
+    let limits = Limits { flash: Some(FLASH), ram: None };
+    let options = tune::Options { effort: Effort::Candidates(CANDIDATES), limits, train };
+    let found = tune::tune(table, &options, stop(), report)?;
+    let trained = |finalist: Finalist| Trained {
+        name: super::tune::name(&finalist),
+        validation_rmse: finalist.rmse,
+        model: finalist.model,
+    };
+    Ok(found.finalists.into_iter().map(trained).collect())
+}
+
+fn describe(trained: &Trained) -> serde_json::Value {
+    json!({
+        "mode": mode_name(trained.model.mode_and_target().0),
+        "name": trained.name,
+        "validation_rmse": trained.validation_rmse,
+    })
 }

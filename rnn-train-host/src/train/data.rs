@@ -1,5 +1,6 @@
 //! A log made ready for networks: scales, inputs and labels of every mode, the parts' borders.
 
+use rnn_core::model_file::Header;
 use rnn_core::scaling::{Channel, Mode};
 
 use crate::data::{Filled, Rows, Split, Table};
@@ -52,9 +53,22 @@ impl<'a> Data<'a> {
         &self.samples[mode as usize]
     }
 
+    /// A model of this log.
+    pub fn model(&self, header: Header, parameters: Vec<f32>) -> Model {
+        Model {
+            header,
+            names: self.table.channels.clone(),
+            samples: self.self_test_samples(header.self_tests),
+            channels: self.channels.clone(),
+            parameters,
+            modules: Default::default(),
+            biases: Vec::new(),
+        }
+    }
+
     /// Rows from the middle of the training part, where no unit is likely to be saturated; values
     /// missing from the start as their channel's mean.
-    pub fn self_test_samples(&self, count: usize) -> Vec<f32> {
+    fn self_test_samples(&self, count: usize) -> Vec<f32> {
         let first = (self.split.train.len() - count) / 2;
         (first..first + count)
             .flat_map(|t| self.filled.rows().row(t).iter().zip(&self.channels))

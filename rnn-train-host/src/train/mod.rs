@@ -2,11 +2,12 @@
 //! that do best on the validation part, run as the stream that the device will run, are kept.
 //!
 //! [`train`] tries the modes from several initial weights, and after a while goes on only with those
-//! that do best: successive halving (K. Jamieson, A. Talwalkar, AISTATS 2016) of the plainest kind.
+//! that do best; [`tune`](crate::tune) searches kinds and sizes too.
 
 pub mod checkpoint;
 pub mod data;
 pub mod gradient;
+pub mod halving;
 pub mod merge;
 pub mod parallel;
 pub mod stop;
@@ -14,10 +15,9 @@ pub mod trainee;
 pub mod weights;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, bail, ensure};
+use rnn_core::activation::Activation;
 use rnn_core::layers::{Kind, MAX_LAYERS};
 use rnn_core::model_file::LIMIT;
 use rnn_core::scaling::Mode;
@@ -26,29 +26,32 @@ use crate::data::{Split, Table};
 use crate::model::Model;
 use checkpoint::Checkpoint;
 use data::Data;
+use halving::{Leg, Plan, Progress};
 use stop::Stop;
 use trainee::{Look, Setting, Stage, Trainee};
 
 /// Updates when no number of epochs is asked for.
 const UPDATES: usize = 3000;
 /// Networks per mode, from seeds that follow from the one that is asked for.
-const STARTS: u64 = 4;
+const STARTS: usize = 4;
 /// After this share of the updates that many networks go on, at least one of each mode.
 const HALVINGS: [(f64, usize); 2] = [(0.1, 6), (0.35, 4)];
+/// Hidden units, where nothing else is asked for.
+const HIDDEN: usize = 32;
 /// Adam's step size.
 pub const RATE: f32 = 3e-3;
 
 /// What is to be trained, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Kind of the cells.
-    pub kind: Kind,
+    /// Kind of the cells; `None`: Elman, in a search any.
+    pub kind: Option<Kind>,
     /// Cells on one another.
     pub layers: usize,
-    /// Hidden units of each.
-    pub hidden: usize,
+    /// Hidden units of each; `None`: 32, fewer for a very short log, in a search any.
+    pub hidden: Option<usize>,
     /// Inputs per label, and steps that an error travels back; `None`: 64, or 20 if windowed, or
-    /// what a short series allows.
+    /// what a short series allows; in a search any.
     pub window: Option<usize>,
     /// Every prediction from rest over a window, instead of a stream with its state carried.
     pub windowed: bool,
@@ -56,10 +59,10 @@ pub struct Options {
     pub mode: Option<Mode>,
     /// Passes over the training part; `None`: as many as make 3000 updates.
     pub epochs: Option<usize>,
-    /// Adam's step size at the start.
-    pub rate: f32,
-    /// Weight decay, as a multiple of the step size.
-    pub decay: f32,
+    /// Adam's step size at the start; `None`: 3e-3, in a search any.
+    pub rate: Option<f32>,
+    /// Weight decay, as a multiple of the step size; `None`: none, in a search any.
+    pub decay: Option<f32>,
     /// Share of the units between layers that is left out.
     pub dropout: f32,
     /// Seed of everything that is drawn.
@@ -98,19 +101,6 @@ impl Candidate {
     }
 }
 
-/// Progress of a training.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// Updates done by all candidates, those of ended ones counted in full.
-    pub done: usize,
-    /// Updates of all candidates.
-    pub total: usize,
-    /// Training loss at the last look.
-    pub loss: f64,
-    /// Best validation error of that candidate, in the target's unit.
-    pub validation_rmse: f64,
-}
-
 /// Trains the candidates (modes x starts) and returns them, best first. When `stop` asks for it, what
 /// has been reached is returned.
 ///
@@ -130,158 +120,78 @@ pub fn train(
         Some(mode) => vec![mode],
         None => vec![Mode::Raw, Mode::Residual, Mode::Difference],
     };
-    let setting = |mode, start: u64| Setting {
-        kind: options.kind,
+    let setting = |index: usize| Setting {
+        kind: options.kind.unwrap_or(Kind::Elman(Activation::Tanh)),
         layers: options.layers,
-        hidden: options.hidden,
-        mode,
+        hidden: options.hidden.unwrap_or(HIDDEN.min(split.train.len())),
+        mode: modes[index % modes.len()],
         window,
         windowed: options.windowed,
-        rate: options.rate,
-        decay: options.decay,
+        rate: options.rate.unwrap_or(RATE),
+        decay: options.decay.unwrap_or(0.0),
         dropout: options.dropout,
-        seed: options.seed.wrapping_add(start.wrapping_mul(0x9E37_79B9)),
+        seed: options.seed.wrapping_add((index / modes.len()) as u64 * 0x9E37_79B9),
     };
-    let settings: Vec<Setting> =
-        (0..STARTS).flat_map(|start| modes.iter().map(move |mode| setting(*mode, start))).collect();
-    let checkpoint = options.checkpoint.as_ref();
-    let checkpoint = checkpoint
-        .map(|folder| Checkpoint::open(folder, &describe(table, options, &settings)))
-        .transpose()?;
-    // Number, training; the number stays.
-    let mut trainees = Vec::new();
-    for (index, setting) in settings.into_iter().enumerate() {
-        let mut trainee = Trainee::new(&data, setting);
-        if let Some(state) = checkpoint.as_ref().map(|c| c.load(index)).transpose()?.flatten() {
-            trainee.state = state;
-        }
-        trainees.push((index, trainee));
-    }
-
-    let per_epoch = split.train.len().div_ceil(trainee::BATCH * window).max(1);
-    let updates = options.epochs.map_or(UPDATES, |epochs| epochs * per_epoch);
-    let share = |share: f64| (updates as f64 * share).ceil() as usize;
-    let stages: Vec<(Stage, usize)> = HALVINGS
-        .into_iter()
-        .map(|(part, keep)| (Stage::Explore(share(part)), keep))
-        .chain([(Stage::Anneal(updates), usize::MAX)])
-        .collect();
-    let total = total_updates(&stages, trainees.len());
-    let done = AtomicUsize::new(0);
-    let failed = Mutex::new(None);
-    let mut over: Vec<(usize, Trainee<'_>)> = Vec::new();
-    let mut before = 0;
-    for (stage, keep) in stages {
-        let (Stage::Explore(last) | Stage::Anneal(last)) = stage;
-        parallel::for_each(&mut trainees, options.threads, |(index, trainee)| {
-            if stop.is_set() {
-                return;
-            }
-            let mut reported = before;
-            let tell = |trainee: &Trainee<'_>, reported: &mut usize, upto: usize| {
-                let news = upto.saturating_sub(*reported);
-                *reported += news;
-                let done = done.fetch_add(news, Ordering::Relaxed) + news;
-                let loss = trainee.state.looks.last().map_or(0.0, |look| look.loss);
-                report(Progress { done, total, loss, validation_rmse: trainee.rmse() });
-            };
-            let keep_state = |trainee: &Trainee<'_>, last| {
-                if let Some(checkpoint) = &checkpoint
-                    && let Err(error) = checkpoint.save(*index, &trainee.state, last)
-                {
-                    *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
-                    stop.ask();
-                }
-            };
-            trainee.advance(stage, stop, |trainee| {
-                tell(trainee, &mut reported, trainee.state.update);
-                keep_state(trainee, false);
-            });
-            keep_state(trainee, true);
-            tell(trainee, &mut reported, last);
-        });
-        before = last;
-        // First by what is the same for any number of threads, then, stably, by the error.
-        trainees.sort_by_key(|(index, _)| *index);
-        trainees.sort_by(|(_, a), (_, b)| a.rmse().total_cmp(&b.rmse()));
-        over.extend(fall_back(&mut trainees, keep));
-    }
-    if let Some(error) = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        return Err(error);
-    }
-    trainees.extend(over);
-    trainees.sort_by(|(_, a), (_, b)| a.rmse().total_cmp(&b.rmse()));
-    let candidates: Vec<Candidate> = trainees.iter().map(|(_, t)| Candidate::of(t)).collect();
-    if stop.was_asked() && !candidates.iter().any(|c| c.validation_rmse.is_finite()) {
+    let updates = updates(&split, options.epochs, window).unwrap_or(UPDATES);
+    let part = |share: f64| (updates as f64 * share).ceil() as usize;
+    let explore = |(share, keep)| Leg { stage: Stage::Explore(part(share)), keep, share: 1.0 };
+    let anneal = Leg { stage: Stage::Anneal(updates), keep: usize::MAX, share: 1.0 };
+    let legs = HALVINGS.into_iter().map(explore).chain([anneal]).collect();
+    let plan = Plan { count: STARTS * modes.len(), legs, budget: None };
+    let checkpoint = options.checkpoint.as_ref().map(|folder| {
+        let settings: Vec<Setting> = (0..plan.count).map(setting).collect();
+        Checkpoint::open(folder, &describe(table, &plan, &settings))
+    });
+    let checkpoint = checkpoint.transpose()?;
+    let trained = plan.run(&data, &setting, options.threads, checkpoint.as_ref(), stop, report)?;
+    if stop.was_asked() && !trained.iter().any(|runner| runner.trainee.rmse().is_finite()) {
         bail!("stopped before the first look at the validation part: nothing to keep");
     }
     ensure!(
-        candidates.first().is_some_and(|best| best.validation_rmse.is_finite()),
+        trained.first().is_some_and(|best| best.trainee.rmse().is_finite()),
         "no training came to a finite validation error: the validation part (rows {} to {}) has no value of '{}'",
         split.validation.start + 1,
         split.validation.end,
         table.channels[table.target]
     );
-    Ok(candidates)
+    Ok(trained.iter().map(|runner| Candidate::of(&runner.trainee)).collect())
 }
 
-/// Takes out all but the first `keep`, the best of each mode staying too.
-fn fall_back<'a>(
-    trainees: &mut Vec<(usize, Trainee<'a>)>,
-    keep: usize,
-) -> Vec<(usize, Trainee<'a>)> {
-    let mut modes = Vec::new();
-    let mut place = 0;
-    let fallen = trainees.extract_if(.., |(_, trainee)| {
-        let first = !modes.contains(&trainee.setting.mode);
-        modes.push(trainee.setting.mode);
-        place += 1;
-        place > keep && !first
-    });
-    fallen.collect()
-}
-
-/// Updates of all stages together, for the progress bar.
-fn total_updates(stages: &[(Stage, usize)], candidates: usize) -> usize {
-    let (mut total, mut before, mut left) = (0, 0, candidates);
-    for (stage, keep) in stages {
-        let (Stage::Explore(last) | Stage::Anneal(last)) = *stage;
-        total += left * (last - before);
-        (before, left) = (last, left.min(*keep));
-    }
-    total
+/// Updates in so many passes over the training part.
+pub(crate) fn updates(split: &Split, epochs: Option<usize>, window: usize) -> Option<usize> {
+    let per_epoch = split.train.len().div_ceil(trainee::BATCH * window).max(1);
+    epochs.map(|epochs| epochs * per_epoch)
 }
 
 /// Everything that decides the result, as bytes.
-fn describe(table: &Table, options: &Options, settings: &[Setting]) -> Vec<u8> {
-    let (epochs, channels) = (options.epochs, &table.channels);
+pub(crate) fn describe(table: &Table, plan: &Plan, settings: &[Setting]) -> Vec<u8> {
     let version = env!("CARGO_PKG_VERSION");
-    let mut bytes =
-        format!("{version} {epochs:?} {channels:?} {} {settings:?}", table.target).into_bytes();
+    let (channels, target) = (&table.channels, table.target);
+    let mut bytes = format!("{version} {channels:?} {target} {plan:?} {settings:?}").into_bytes();
     let rows = table.rows();
     (0..rows.len()).for_each(|t| bytes.extend(rows.row(t).iter().flat_map(|v| v.to_le_bytes())));
     bytes
 }
 
 /// Checks sizes against the data; returns the window.
-fn check(table: &Table, split: &Split, options: &Options) -> Result<usize> {
+pub(crate) fn check(table: &Table, split: &Split, options: &Options) -> Result<usize> {
     let rows = split.train.len();
+    let hidden = options.hidden.unwrap_or(1);
+    let rate = options.rate.unwrap_or(RATE);
+    let decay = options.decay.unwrap_or(0.0);
     ensure!(
         rows >= 8 && !split.validation.is_empty(),
         "{} rows are too few: training needs at least 12 (70 % of them to learn from, 15 % to choose, 15 % to test)",
         split.test.end
     );
-    ensure!(options.hidden > 0, "--hidden must be at least 1");
+    ensure!(hidden > 0, "--hidden must be at least 1");
     ensure!(
         (1..=MAX_LAYERS).contains(&options.layers),
         "--layers must be between 1 and {MAX_LAYERS}"
     );
+    ensure!(rate > 0.0 && rate <= 1.0, "--learning-rate must be above 0 and at most 1");
     ensure!(
-        options.rate > 0.0 && options.rate <= 1.0,
-        "--learning-rate must be above 0 and at most 1"
-    );
-    ensure!(
-        options.decay >= 0.0 && options.decay * options.rate < 1.0,
+        decay >= 0.0 && decay * rate < 1.0,
         "--weight-decay must be at least 0 and below 1 / learning rate"
     );
     ensure!((0.0..1.0).contains(&options.dropout), "--dropout must be at least 0 and below 1");
@@ -291,13 +201,12 @@ fn check(table: &Table, split: &Split, options: &Options) -> Result<usize> {
     );
     ensure!(options.epochs != Some(0), "--epochs must be at least 1");
     ensure!(
-        options.hidden <= LIMIT && table.channels.len() <= LIMIT,
+        hidden <= LIMIT && table.channels.len() <= LIMIT,
         "a model file holds at most {LIMIT} hidden units and {LIMIT} channels"
     );
     ensure!(
-        options.hidden <= rows,
-        "{} hidden units are more than the {rows} rows to learn from: use fewer with --hidden, or a longer log",
-        options.hidden
+        hidden <= rows,
+        "{hidden} hidden units are more than the {rows} rows to learn from: use fewer with --hidden, or a longer log"
     );
     let longest = (rows - 1).min(LIMIT);
     match options.window {

@@ -3,7 +3,6 @@
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{Header, Task};
 use rnn_core::network::Shape;
-use rnn_core::optimizer::{Adam, clip_norm};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
 use serde::{Deserialize, Serialize};
@@ -11,12 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::data::{Data, Samples};
 use super::gradient::{Engine, Plan};
 use super::stop::Stop;
+use super::weights::{Step, Weights};
 use crate::model::{Model, SELF_TESTS};
 
 /// Stretches per update.
 pub(super) const BATCH: usize = 32;
-/// The gradient is clipped to this norm.
-const CLIP: f32 = 1.0;
 /// The weights that are judged and kept are a running average over about 1 / (1 - this) updates:
 /// it errs less than the last ones (Polyak and Juditsky, 1992).
 const AVERAGE: f32 = 0.99;
@@ -24,6 +22,10 @@ const AVERAGE: f32 = 0.99;
 const LOOK: usize = 50;
 /// Looks without an improvement after which an annealing ends.
 const PATIENCE: usize = 20;
+/// Looks without an improvement after which an annealing starts from the best weights.
+const STALE: usize = 4;
+/// Updates of the shortest annealing of that kind.
+const SHORTEST: usize = 300;
 
 /// What is to be trained: everything that decides a training's bits, beside the log.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,8 +77,17 @@ impl Setting {
 pub enum Stage {
     /// The full step size up to this update.
     Explore(usize),
-    /// From here along half a cosine to 0 at this update; ends early where nothing improves.
+    /// Along half a cosine to 0 at this update; from the best weights and only for as long as these
+    /// took, where what followed them was worse. Ends early where nothing improves.
     Anneal(usize),
+}
+
+impl Stage {
+    /// The last update.
+    pub fn last(self) -> usize {
+        let (Stage::Explore(last) | Stage::Anneal(last)) = self;
+        last
+    }
 }
 
 /// The validation part's word on the averaged weights.
@@ -95,14 +106,11 @@ pub struct Look {
 pub struct State {
     /// Updates done.
     pub update: usize,
-    /// Updates done when the annealing began, where it has.
-    annealing_since: Option<usize>,
+    /// Updates done when the annealing began and when it ends, where it has begun.
+    annealing: Option<(usize, usize)>,
     /// Whether the last stage is over.
     ended: bool,
-    parameters: Vec<f32>,
-    average: Vec<f32>,
-    moments: [Vec<f32>; 2],
-    powers: [f32; 2],
+    weights: Weights,
     random: u64,
     loss_sum: f64,
     /// The averaged weights of the best look.
@@ -128,16 +136,12 @@ impl<'a> Trainee<'a> {
         let mut random = SplitMix64::new(setting.seed);
         let mut parameters = vec![0.0f32; shape.parameters()];
         random.fill_uniform(1.0 / (setting.hidden as f32).sqrt(), &mut parameters);
-        let zeros = vec![0.0; parameters.len()];
         let state = State {
             update: 0,
-            annealing_since: None,
+            annealing: None,
             ended: false,
-            average: parameters.clone(),
             best_parameters: parameters.clone(),
-            parameters,
-            moments: [zeros.clone(), zeros],
-            powers: [1.0; 2],
+            weights: Weights::new(parameters),
             random: random.state(),
             loss_sum: 0.0,
             looks: Vec::new(),
@@ -153,7 +157,14 @@ impl<'a> Trainee<'a> {
 
     /// Its error at the best look; infinite before the first one.
     pub fn rmse(&self) -> f64 {
-        self.best().map_or(f64::INFINITY, |look| look.rmse)
+        self.rmse_by(usize::MAX)
+    }
+
+    /// The same of the looks up to an update: a training that was taken up again is judged as it
+    /// was when it came by there.
+    pub fn rmse_by(&self, update: usize) -> f64 {
+        let looks = self.state.looks.iter().filter(|look| look.update <= update);
+        looks.map(|look| look.rmse).filter(|rmse| rmse.is_finite()).fold(f64::INFINITY, f64::min)
     }
 
     /// The model with the weights of the best look.
@@ -164,94 +175,81 @@ impl<'a> Trainee<'a> {
     fn model_with(&self, parameters: Vec<f32>) -> Model {
         let Trainee { data, setting, .. } = self;
         let channels = data.channels.len();
-        let shape = setting.shape(channels);
         let header = Header {
             task: Task::Forecast { mode: setting.mode, target: data.table.target },
             inputs: channels,
-            layers: shape.layers,
+            layers: setting.shape(channels).layers,
             window: if setting.windowed { setting.window } else { 0 },
             self_tests: SELF_TESTS.min(data.split.train.len()),
             two_biases: false,
             seed: setting.seed,
         };
-        Model {
-            header,
-            names: data.table.channels.clone(),
-            samples: data.self_test_samples(header.self_tests),
-            channels: data.channels.clone(),
-            parameters,
-            modules: Default::default(),
-            biases: Vec::new(),
-        }
+        data.model(header, parameters)
     }
 
-    /// Goes on to the end of `stage`; `each` hears of every look, and a look is where a stopped
-    /// training ends.
+    /// Goes on to the end of `stage`, or until `stop`; `each` hears of every look.
     pub fn advance(&mut self, stage: Stage, stop: &Stop, mut each: impl FnMut(&Self)) {
         let last = match stage {
-            Stage::Explore(last) | Stage::Anneal(last) => last,
+            Stage::Explore(last) => last,
+            Stage::Anneal(last) => self.start_annealing(last),
         };
-        let annealing = matches!(stage, Stage::Anneal(_));
         if self.state.update >= last || self.state.ended {
             return;
-        }
-        if annealing && self.state.annealing_since.is_none() {
-            self.state.annealing_since = Some(self.state.update);
         }
         let samples = self.data.samples(self.setting.mode);
         let end = self.data.split.train.end;
         let mut engine = Engine::new(self.setting.plan(self.data.channels.len()), 1);
         let mut random = SplitMix64::new(self.state.random);
-        let mut adam = Adam::new(Vec::<f32>::new());
-        [adam.first, adam.second] = std::mem::take(&mut self.state.moments);
-        adam.powers = self.state.powers;
-        while self.state.update < last && !self.state.ended {
+        while self.state.update < last && !self.state.ended && !stop.is_set() {
             let state = &mut self.state;
             state.update += 1;
             draw(&mut engine, samples, end, &mut random);
             let masks = if self.setting.dropout > 0.0 { random.next_u64() } else { 0 };
-            state.loss_sum += engine.run(&state.parameters, masks).mean();
-            clip_norm(engine.gradient_mut(), CLIP);
-            let rate = match state.annealing_since {
+            state.loss_sum += engine.run(&state.weights.parameters, masks).mean();
+            let rate = match state.annealing {
                 None => self.setting.rate,
-                Some(since) => {
-                    let phase = (state.update - since - 1) as f64 / (last - since) as f64;
+                Some((since, until)) => {
+                    let phase = (state.update - since - 1) as f64 / (until - since) as f64;
                     let share = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * phase));
                     (f64::from(self.setting.rate) * share) as f32
                 }
             };
-            if self.setting.decay > 0.0 {
-                let kept = 1.0 - rate * self.setting.decay;
-                state.parameters.iter_mut().for_each(|p| *p *= kept);
-            }
-            adam.update(&mut state.parameters, engine.gradient_mut(), rate);
-            // Young averages forget faster, or the initial weights would stay in them for long.
-            let kept = AVERAGE.min(state.update as f32 / (state.update as f32 + 10.0));
-            for (average, &parameter) in state.average.iter_mut().zip(&state.parameters) {
-                *average = parameter + kept * (*average - parameter);
-            }
-            let stopped = stop.is_set();
-            if !state.update.is_multiple_of(LOOK) && state.update != last && !stopped {
-                continue;
-            }
-            self.look(annealing);
-            let state = &mut self.state;
+            let step = Step { rate, decay: self.setting.decay, average: AVERAGE };
+            state.weights.update(engine.gradient_mut(), step);
             state.random = random.state();
-            state.moments = [adam.first.clone(), adam.second.clone()];
-            state.powers = adam.powers;
-            each(self);
-            if stopped {
-                break;
+            if state.update.is_multiple_of(LOOK) || state.update == last {
+                self.look();
+                each(self);
             }
         }
-        self.state.random = random.state();
-        self.state.powers = adam.powers;
-        self.state.moments = [adam.first, adam.second];
+    }
+
+    /// From here, or from the best weights where what followed them was worse; returns the end.
+    fn start_annealing(&mut self, last: usize) -> usize {
+        if let Some((_, until)) = self.state.annealing {
+            return until;
+        }
+        let since = self.state.update;
+        let best = self.best().map_or(since, |look| look.update);
+        let mut until = last;
+        if since >= best + STALE * LOOK {
+            self.state.weights = Weights::new(self.state.best_parameters.clone());
+            until = last.min(since + best.max(SHORTEST));
+        }
+        self.state.annealing = Some((since, until));
+        until
+    }
+
+    /// A look for a training that was stopped before its first one.
+    pub fn look_once(&mut self) {
+        if self.state.looks.is_empty() {
+            self.look();
+        }
     }
 
     /// Looks at the validation part.
-    fn look(&mut self, annealing: bool) {
-        let model = self.model_with(self.state.average.clone());
+    fn look(&mut self) {
+        let model = self.model_with(self.state.weights.average.clone());
         let rmse = self.data.validation_rmse(self.data.validate(&model));
         let before = self.state.looks.last().map_or(0, |look| look.update);
         let update = self.state.update;
@@ -259,12 +257,12 @@ impl<'a> Trainee<'a> {
         self.state.loss_sum = 0.0;
         // Not `rmse >= best`: a NaN is no improvement.
         if rmse < self.rmse() {
-            self.state.best_parameters.clone_from(&self.state.average);
+            self.state.best_parameters.clone_from(&self.state.weights.average);
         }
         self.state.looks.push(Look { update, loss, rmse });
         let best = self.best().map_or(update, |look| look.update);
-        let waited = (update - best) / LOOK;
-        self.state.ended = !loss.is_finite() || annealing && waited >= PATIENCE;
+        let waits = |(since, _): (usize, usize)| update >= best.max(since) + PATIENCE * LOOK;
+        self.state.ended = !loss.is_finite() || self.state.annealing.is_some_and(waits);
     }
 }
 

@@ -1,60 +1,68 @@
 //! Search by validation: many small networks, tried for a short while; the better ones go on, the
-//! best are annealed, and those of one kind are merged into one network where that errs less.
+//! best are annealed, linear networks join them, and what errs less together is merged into one.
 //!
-//! Successive halving (K. Jamieson, A. Talwalkar, AISTATS 2016) under a budget of time: each stage
-//! takes its share of it, and works down the ranking that the stage before left.
+//! The search sees the training and the validation part, never the test part.
 
+mod choose;
 mod draw;
+mod finalists;
+mod linear;
 pub mod picture;
+mod select;
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
-
-use crate::data::Table;
+use crate::data::{Split, Table};
 use crate::model::Model;
 use crate::requirements::Requirements;
+use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
-use crate::train::merge::merge;
-use crate::train::parallel;
+use crate::train::halving::{Leg, Plan, Progress, Runner};
 use crate::train::stop::Stop;
-use crate::train::trainee::{Setting, Stage, Trainee};
+use crate::train::trainee::{Setting, Stage};
+use crate::train::{self, describe};
+use anyhow::{Result, bail, ensure};
+use rnn_core::scaling::Mode;
 
 pub use draw::Limits;
 
-/// Updates of a network's first stage, of the stages between, and of its annealing.
-const FIRST: usize = 400;
-const SECOND: usize = 1500;
-const ANNEALING: usize = 2000;
-/// What each of the stages may use of the budget, counted from the start.
-const SHARES: [f64; 3] = [0.40, 0.62, 0.95];
-/// Most networks that are merged into one.
-const MERGED: usize = 8;
-/// Among networks whose one-step error is within this share of the best, the better recursive
-/// forecast decides.
-const CLOSE: f64 = 0.005;
-/// Steps of that forecast.
-const AHEAD: usize = 10;
+/// Rows of the shortest log that is searched on.
+pub const SHORTEST: usize = 60;
+/// Updates until each stage ends: first look, second look, annealing.
+const UPDATES: [usize; 3] = [300, 1000, 3000];
+/// Of so many networks one goes on to the second stage, and of so many to the annealing.
+const ONE_OF: [usize; 2] = [4, 10];
+/// Fewest that are annealed.
+const FEWEST: usize = 6;
+/// What of a budget is over at the end of each stage.
+const SHARES: [f64; 3] = [0.30, 0.55, 0.85];
+/// Networks tried at most within a budget.
+const MOST: usize = 320;
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effort {
+    /// As much as this time allows.
+    Budget(Duration),
+    /// So many networks; the result is the same on every machine.
+    Candidates(usize),
+}
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Time for the search.
-    pub budget: Duration,
+    /// How much is tried.
+    pub effort: Effort,
     /// What the model may need on the chip.
     pub limits: Limits,
-    /// Seed of everything that is drawn.
-    pub seed: u64,
-    /// Threads.
-    pub threads: usize,
+    /// What is given isn't searched.
+    pub train: train::Options,
 }
 
 /// A network that came to the end of the search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finalist {
-    /// The settings of the networks in it: one, or those that were merged.
-    pub settings: Vec<Setting>,
+    /// The networks in it: one, or those that were merged.
+    pub parts: Vec<Ingredient>,
     /// The network.
     pub model: Model,
     /// One-step error on the validation part, in the target's unit.
@@ -63,142 +71,113 @@ pub struct Finalist {
     pub ahead: f64,
     /// Needs on a chip.
     pub needs: Requirements,
+    /// How many networks with equal weights would be as wide a mean.
+    width: f64,
+    /// Squared errors of the validation part's scored rows.
+    squares: Vec<f64>,
 }
 
-/// Where a search stands.
+/// What a network was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ingredient {
+    /// A training.
+    Trained(Setting),
+    /// A linear autoregression on so many lags.
+    Linear(Mode, usize),
+}
+
+impl Ingredient {
+    /// What it reads and predicts.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Ingredient::Trained(setting) => setting.mode,
+            Ingredient::Linear(mode, _) => *mode,
+        }
+    }
+}
+
+/// A training, however far it came.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Networks tried.
-    pub tried: usize,
-    /// Smallest validation error.
+pub struct Tried {
+    /// What it was.
+    pub setting: Setting,
+    /// Its smallest error on the validation part.
     pub rmse: f64,
+    /// Flash that it needs.
+    pub flash: usize,
 }
 
 /// What a search has found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Networks tried.
-    pub tried: usize,
-    /// The best, the chosen one first.
+    /// The trainings.
+    pub tried: Vec<Tried>,
+    /// Networks alone and merged, the chosen one first, then by their errors.
     pub finalists: Vec<Finalist>,
 }
 
-/// Searches until the budget is used up, or `stop` asks for the end.
+/// Searches until the effort is made, or `stop` asks for the end.
 ///
 /// # Errors
-/// A series that is too short; limits that no network keeps.
+/// A series that is too short; sizes that don't fit; limits that no network keeps; a checkpoint that
+/// can't be used.
 pub fn tune(
     table: &Table,
     options: &Options,
     stop: &Stop,
     report: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found> {
-    let data = Data::new(table);
+    let split = Split::of(table.rows().len());
     ensure!(
-        data.split.train.len() >= 40 && data.split.validation.len() >= 8,
-        "{} rows are too few for a search: it needs at least 60",
-        data.split.test.end
+        split.test.end >= SHORTEST,
+        "{} rows are too few for a search: it needs at least {SHORTEST}",
+        split.test.end
     );
-    let start = Instant::now();
-    let [first, second, last] = SHARES.map(|share| start + options.budget.mul_f64(share));
+    let window = train::check(table, &split, &options.train)?;
+    let data = Data::new(table);
     let draw = draw::Draw::new(&data, options)?;
-
-    // Every thread draws the next setting and tries it, as long as there is time.
-    let tried = Mutex::new(Vec::<Trainee<'_>>::new());
-    let next = Mutex::new(0);
-    let mut workers = vec![(); options.threads.max(1)];
-    parallel::for_each(&mut workers, options.threads, |()| {
-        let stop = stop.at(first);
-        while !stop.is_set() {
-            let index = {
-                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                *next += 1;
-                *next - 1
-            };
-            let mut trainee = Trainee::new(&data, draw.setting(index));
-            trainee.advance(Stage::Explore(FIRST), &stop, |_| ());
-            let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
-            tried.push(trainee);
-            let rmse = tried.iter().map(Trainee::rmse).fold(f64::INFINITY, f64::min);
-            report(Progress { tried: tried.len(), rmse });
-        }
+    let plan = plan(options, train::updates(&split, options.train.epochs, window));
+    let setting = |index| draw.setting(index);
+    let checkpoint = options.train.checkpoint.as_ref().map(|folder| {
+        let settings: Vec<Setting> = (0..plan.count).map(setting).collect();
+        Checkpoint::open(folder, &describe(table, &plan, &settings))
     });
-    let mut trainees = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let tried = trainees.len();
-
-    // Down the ranking, as far as the time reaches.
-    for (until, stage) in
-        [(second, Stage::Explore(SECOND)), (last, Stage::Anneal(SECOND + ANNEALING))]
-    {
-        trainees.sort_by(|a, b| a.rmse().total_cmp(&b.rmse()));
-        let stop = stop.at(until);
-        let best = Mutex::new(f64::INFINITY);
-        parallel::for_each(&mut trainees, options.threads, |trainee| {
-            if stop.is_set() {
-                return;
-            }
-            trainee.advance(stage, &stop, |trainee| {
-                let mut best = best.lock().unwrap_or_else(PoisonError::into_inner);
-                *best = best.min(trainee.rmse());
-                report(Progress { tried, rmse: *best });
-            });
-        });
-    }
-    trainees.retain(|trainee| trainee.rmse().is_finite());
-    trainees.sort_by(|a, b| a.rmse().total_cmp(&b.rmse()));
-    if trainees.is_empty() {
+    let checkpoint = checkpoint.transpose()?;
+    let threads = options.train.threads;
+    let mut runners = plan.run(&data, &setting, threads, checkpoint.as_ref(), stop, report)?;
+    runners.retain(|runner| runner.trainee.rmse().is_finite());
+    let tried = |runner: &Runner<'_>| Tried {
+        setting: runner.trainee.setting,
+        rmse: runner.trainee.rmse(),
+        flash: Requirements::of(&runner.trainee.model().header).flash,
+    };
+    let tried = runners.iter().map(tried).collect();
+    let finalists = finalists::finalists(&data, options, &runners);
+    if finalists.is_empty() {
         bail!(
-            "no network came to a finite validation error within the budget: give more with --budget"
+            "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",
+            split.validation.start + 1,
+            split.validation.end,
+            table.channels[table.target]
         );
     }
-    let finalists = finalists(&data, &options.limits, &trainees);
     Ok(Found { tried, finalists })
 }
 
-/// The best networks alone and merged, the chosen one first.
-fn finalists(data: &Data<'_>, limits: &Limits, trainees: &[Trainee<'_>]) -> Vec<Finalist> {
-    let finalist = |settings: Vec<Setting>, model: Model| {
-        let rmse = data.validation_rmse(data.validate(&model));
-        let ahead = data.recursive_rmse(&model, AHEAD);
-        let needs = Requirements::of(&model.header);
-        Finalist { settings, model, rmse, ahead, needs }
+fn plan(options: &Options, updates: Option<usize>) -> Plan {
+    let [first, second, last] = match updates {
+        None => UPDATES,
+        Some(updates) => UPDATES.map(|part| (part * updates).div_ceil(UPDATES[2])),
     };
-    let mut finalists: Vec<Finalist> = trainees
-        .iter()
-        .take(24)
-        .map(|trainee| finalist(vec![trainee.setting], trainee.model()))
-        .collect();
-    // Those of one kind and mode, in the order of their errors.
-    let mut groups: Vec<Vec<&Trainee<'_>>> = Vec::new();
-    for trainee in trainees.iter().take(64) {
-        let same = |group: &&mut Vec<&Trainee<'_>>| {
-            let (a, b) = (group[0].setting, trainee.setting);
-            (a.kind, a.mode, a.layers) == (b.kind, b.mode, b.layers)
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(trainee),
-            None => groups.push(vec![trainee]),
-        }
-    }
-    for group in groups {
-        for count in 2..=group.len().min(MERGED) {
-            let models: Vec<Model> = group[..count].iter().map(|trainee| trainee.model()).collect();
-            let Some(merged) = merge(&models.iter().collect::<Vec<_>>()) else { break };
-            if !limits.hold(&Requirements::of(&merged.header)) {
-                break;
-            }
-            let settings = group[..count].iter().map(|trainee| trainee.setting).collect();
-            finalists.push(finalist(settings, merged));
-        }
-    }
-    finalists.sort_by(|a, b| a.rmse.total_cmp(&b.rmse));
-    let close = finalists[0].rmse * (1.0 + CLOSE);
-    let ahead = |finalist: &Finalist| {
-        if finalist.ahead.is_nan() { f64::INFINITY } else { finalist.ahead }
+    let (count, budget) = match options.effort {
+        Effort::Budget(budget) => (MOST, Some(budget)),
+        Effort::Candidates(count) => (count, None),
     };
-    let near = finalists.iter().enumerate().filter(|(_, finalist)| finalist.rmse <= close);
-    let chosen = near.min_by(|(_, a), (_, b)| ahead(a).total_cmp(&ahead(b)));
-    let chosen = chosen.map_or(0, |(index, _)| index);
-    finalists[..=chosen].rotate_right(1);
-    finalists
+    let keep = ONE_OF.map(|of| count.div_ceil(of).max(FEWEST));
+    let legs = vec![
+        Leg { stage: Stage::Explore(first), keep: keep[0], share: SHARES[0] },
+        Leg { stage: Stage::Explore(second), keep: keep[1], share: SHARES[1] },
+        Leg { stage: Stage::Anneal(last), keep: usize::MAX, share: SHARES[2] },
+    ];
+    Plan { count, legs, budget }
 }

@@ -1,0 +1,106 @@
+//! Which of the networks at the end is taken, and how far its predictions are believed.
+//!
+//! A validation part is short, and of many networks the best one on it was lucky. So differences are
+//! measured in standard errors of the paired squared errors, and what isn't surely better has to give
+//! way to what is safer.
+
+use rnn_core::layers::Kind;
+use rnn_core::scaling::Mode;
+
+use super::Finalist;
+use crate::train::merge;
+
+/// Standard errors by which a riskier network must be better.
+const SURE: f64 = 3.0;
+/// Standard errors by which a wider mean may be worse than the best.
+const CLOSE: f64 = 1.0;
+/// Standard errors by which a network must be better than persistence to be believed at all: of a
+/// hundred that know nothing, the luckiest comes to 2.5.
+const BEYOND_CHANCE: f64 = 3.0;
+/// Means as wide as this share of the widest count as equally wide.
+const AS_WIDE: f64 = 0.75;
+
+/// The widest mean that isn't surely worse than the best, and of those the one with the best
+/// recursive forecast.
+pub(super) fn choose(finalists: &[Finalist]) -> Option<usize> {
+    let best = finalists.first()?;
+    let best = match finalists.iter().find(|finalist| !risky(finalist)) {
+        Some(safe) if !better(&best.squares, &safe.squares, SURE) => safe,
+        _ => best,
+    };
+    let near = |(_, finalist): &(usize, &Finalist)| {
+        !better(&best.squares, &finalist.squares, CLOSE) && (risky(best) || !risky(finalist))
+    };
+    let near: Vec<(usize, &Finalist)> = finalists.iter().enumerate().filter(near).collect();
+    let widest = near.iter().map(|(_, finalist)| finalist.width).fold(0.0, f64::max);
+    let ahead = |finalist: &Finalist| {
+        if finalist.ahead.is_nan() { f64::INFINITY } else { finalist.ahead }
+    };
+    let wide = near.iter().filter(|(_, finalist)| finalist.width >= AS_WIDE * widest);
+    // Equal ones, as where nothing is predictable: the smallest.
+    let order = |a: &Finalist, b: &Finalist| {
+        ahead(a).total_cmp(&ahead(b)).then(a.needs.flash.cmp(&b.needs.flash))
+    };
+    wide.min_by(|(_, a), (_, b)| order(a, b)).map(|(index, _)| *index)
+}
+
+/// Networks that predict levels fail outside of those that they have seen, and the validation part
+/// may not show it; LSTMs only go together with their like.
+fn risky(finalist: &Finalist) -> bool {
+    finalist.parts.iter().any(|part| part.mode() == Mode::Raw)
+        || merge::kind(&finalist.model) == Kind::Lstm
+}
+
+/// Whether the squared errors `a` are smaller than `b` by so many standard errors, pair by pair.
+fn better(a: &[f64], b: &[f64], sure: f64) -> bool {
+    let gains: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();
+    certainty(&gains) > sure
+}
+
+/// The share of the predicted changes that is kept: 1 - 1/t^2, where t says by how many standard
+/// errors the prediction does better than persistence (after W. James and C. Stein, 1961); 0 where
+/// that may be chance. Where nothing is predictable that leaves persistence.
+pub(super) fn held(changes: &[f64], predicted: &[f64]) -> f64 {
+    let gain = |(change, predicted): (&f64, &f64)| change * change - (change - predicted).powi(2);
+    let t = certainty(&changes.iter().zip(predicted).map(gain).collect::<Vec<_>>());
+    if t > BEYOND_CHANCE { 1.0 - 1.0 / (t * t) } else { 0.0 }
+}
+
+/// A mean in its standard errors; 0 for nothing, or for zeros.
+fn certainty(gains: &[f64]) -> f64 {
+    let n = gains.len() as f64;
+    let mean = gains.iter().sum::<f64>() / n;
+    let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
+    let t = mean / (variance / n).sqrt();
+    if t.is_nan() { 0.0 } else { t }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{better, certainty, held};
+
+    #[test]
+    fn certainty_is_the_mean_in_standard_errors() {
+        // Mean 1, variance 4, 16 of them: standard error 1/2.
+        let gains: Vec<f64> = (0..16).map(|i| if i % 2 == 0 { 3.0 } else { -1.0 }).collect();
+        assert_eq!(certainty(&gains), 2.0);
+        assert_eq!((certainty(&[]), certainty(&[0.0; 5])), (0.0, 0.0));
+    }
+
+    #[test]
+    fn only_what_is_sure_counts_as_better() {
+        let b = [4.0; 16];
+        let a: [f64; 16] = std::array::from_fn(|i| if i % 2 == 0 { 1.0 } else { 5.0 });
+        assert!(better(&a, &b, 1.9) && !better(&a, &b, 2.1) && !better(&b, &a, 0.0));
+    }
+
+    #[test]
+    fn a_prediction_is_believed_as_far_as_it_holds() {
+        let changes: Vec<f64> = (0..400).map(|i| f64::from(i * 7919 % 21 - 10)).collect();
+        assert!(held(&changes, &changes) > 0.99);
+        let against: Vec<f64> = changes.iter().map(|change| -change).collect();
+        assert_eq!(held(&changes, &against), 0.0);
+        let unrelated: Vec<f64> = (0..400).map(|i| f64::from(i * 104_729 % 23 - 11)).collect();
+        assert_eq!(held(&changes, &unrelated), 0.0);
+    }
+}

@@ -1,0 +1,256 @@
+//! The networks at the end of a search: alone and merged, judged on the validation part.
+
+use rnn_core::gru::Reset;
+use rnn_core::layers::{Kind, Layers};
+use rnn_core::model_file::Header;
+use rnn_core::scaling::Mode;
+
+use super::choose::{choose, held};
+use super::select::{Member, Sum, Weights, select};
+use super::{Finalist, Ingredient, Options, linear};
+use crate::model::Model;
+use crate::requirements::Requirements;
+use crate::train::data::Data;
+use crate::train::halving::Runner;
+use crate::train::merge::{self, ELMAN, GRU, Part, merge};
+use crate::train::parallel;
+
+/// Networks of one kind and mode that may be merged.
+const MEMBERS: usize = 8;
+/// A mean of unlike networks starts from those whose error is at most this multiple of the best.
+const ALIKE: f64 = 1.05;
+/// Sums whose error is above this multiple of the best aren't built.
+const FAR: f64 = 1.05;
+/// Steps of the recursive forecasts.
+const AHEAD: usize = 10;
+
+/// The best networks alone and merged, the chosen one first.
+pub(super) fn finalists(
+    data: &Data<'_>,
+    options: &Options,
+    runners: &[Runner<'_>],
+) -> Vec<Finalist> {
+    let scored = Scored::new(data);
+    let pool = pool(data, options, runners, &scored);
+    // Families that go together, with networks of one mode only or of all, from scratch or from a
+    // mean of unlike ones.
+    let families: [&[Kind]; 4] =
+        [&[ELMAN], &[ELMAN, GRU], &[Kind::Lstm], &[Kind::Gru(Reset::Before)]];
+    let modes = [Some(Mode::Residual), Some(Mode::Difference), Some(Mode::Raw), None];
+    let mut work: Vec<Family<'_>> = families
+        .into_iter()
+        .flat_map(|family| modes.map(|mode| (family, mode)))
+        .flat_map(|(family, mode)| {
+            let fits = |entrant: &&Entrant| {
+                family.contains(&entrant.kind) && mode.is_none_or(|mode| mode == entrant.mode)
+            };
+            let entrants: Vec<&Entrant> = pool.iter().filter(fits).collect();
+            [false, true].map(|wide| Family { entrants: entrants.clone(), wide, sums: Vec::new() })
+        })
+        .collect();
+    let threads = options.train.threads;
+    parallel::for_each(&mut work, threads, |family| family.select(options, &scored));
+    let sums = || work.iter().flat_map(|family| &family.sums);
+    let least = sums().map(|sum| sum.squares).fold(f64::INFINITY, f64::min);
+    let mut sums: Vec<(&Family<'_>, &Weights, Option<Finalist>)> = work
+        .iter()
+        .flat_map(|family| family.sums.iter().map(move |sum| (family, sum)))
+        .filter(|(_, sum)| sum.weights.len() == 1 || sum.squares <= FAR * FAR * least)
+        .map(|(family, sum)| (family, &sum.weights, None))
+        .collect();
+    parallel::for_each(&mut sums, threads, |(family, weights, finalist)| {
+        *finalist = family.finalist(data, &scored, weights);
+    });
+    let mut finalists: Vec<Finalist> =
+        sums.into_iter().filter_map(|(.., finalist)| finalist).collect();
+    finalists.retain(|finalist| finalist.rmse.is_finite());
+    finalists.sort_by(|a, b| a.rmse.total_cmp(&b.rmse));
+    finalists.dedup_by(|b, a| a.parts == b.parts && a.rmse == b.rmse);
+    if let Some(chosen) = choose(&finalists) {
+        finalists[..=chosen].rotate_right(1);
+    }
+    finalists
+}
+
+/// A network that may go into the end's networks.
+struct Entrant {
+    ingredient: Ingredient,
+    kind: Kind,
+    mode: Mode,
+    member: Member,
+}
+
+impl Entrant {
+    fn new(ingredient: Ingredient, member: Member) -> Self {
+        let (kind, mode) = (merge::kind(&member.model), member.model.mode_and_target().0);
+        Entrant { ingredient, kind, mode, member }
+    }
+
+    /// What unlike ones differ in.
+    fn sort(&self) -> (Kind, Mode, bool) {
+        (self.kind, self.mode, matches!(self.ingredient, Ingredient::Linear(..)))
+    }
+}
+
+/// The best trainings of each kind and mode, and linear networks.
+fn pool(
+    data: &Data<'_>,
+    options: &Options,
+    runners: &[Runner<'_>],
+    scored: &Scored,
+) -> Vec<Entrant> {
+    // Farthest first: what was annealed is worth more than an early look.
+    let mut farthest: Vec<&Runner<'_>> = runners.iter().collect();
+    farthest.sort_by_key(|runner| std::cmp::Reverse(runner.legs));
+    let mut pool: Vec<Entrant> = Vec::new();
+    for runner in farthest {
+        let setting = runner.trainee.setting;
+        let sort = (setting.kind, setting.mode, false);
+        if pool.iter().filter(|entrant| entrant.sort() == sort).count() < MEMBERS {
+            let member = scored.member(data, runner.trainee.model());
+            pool.push(Entrant::new(Ingredient::Trained(setting), member));
+        }
+    }
+    let given = &options.train;
+    let free = given.kind.is_none_or(|kind| kind == ELMAN)
+        && given.hidden.is_none()
+        && given.layers == 1
+        && !given.windowed;
+    for mode in [Mode::Residual, Mode::Difference, Mode::Raw] {
+        if !free || given.mode.is_some_and(|given| given != mode) {
+            continue;
+        }
+        let inputs = data.channels.len();
+        let fits = |hidden| options.limits.allow(inputs, Layers::one(ELMAN, hidden), 0);
+        for model in linear::linear(data, mode, fits) {
+            let lags = model.header.layers.hidden() / inputs;
+            pool.push(Entrant::new(Ingredient::Linear(mode, lags), scored.member(data, model)));
+        }
+    }
+    pool
+}
+
+/// Networks that go together.
+struct Family<'p> {
+    entrants: Vec<&'p Entrant>,
+    /// Whether to start from a mean of unlike ones.
+    wide: bool,
+    /// What it comes to, for each number of networks.
+    sums: Vec<Sum>,
+}
+
+impl Family<'_> {
+    /// Raw networks alone shrink to the mean level, not to persistence.
+    fn shrinks(&self) -> bool {
+        self.entrants.iter().any(|entrant| entrant.mode != Mode::Raw)
+    }
+
+    fn members(&self) -> Vec<&Member> {
+        self.entrants.iter().map(|entrant| &entrant.member).collect()
+    }
+
+    fn select(&mut self, options: &Options, scored: &Scored) {
+        let fits = |models: &[&Model]| {
+            let Header { inputs, window, .. } = models[0].header;
+            let allowed = |layers| options.limits.allow(inputs, layers, window);
+            models.len() == 1
+                || options.train.hidden.is_none() && merge::layers(models).is_some_and(allowed)
+        };
+        let start = if self.wide { unlike(&self.entrants) } else { Vec::new() };
+        self.sums = select(&self.members(), &scored.changes, &start, self.shrinks(), fits);
+    }
+
+    fn finalist(&self, data: &Data<'_>, scored: &Scored, weights: &Weights) -> Option<Finalist> {
+        let members = self.members();
+        let predicted = scored.sum(&members, weights);
+        let held = if self.shrinks() { held(&scored.changes, &predicted) } else { 1.0 };
+        let part =
+            |&(i, weight): &(usize, f64)| Part { model: &members[i].model, weight: held * weight };
+        let parts: Vec<Part<'_>> = weights.iter().map(part).collect();
+        let model = match parts[..] {
+            [Part { model, weight: 1.0 }] => model.clone(),
+            _ => merge(&parts)?,
+        };
+        let predictions = data.validate(&model);
+        let squares = scored.squares(&predictions);
+        Some(Finalist {
+            parts: weights.iter().map(|&(i, _)| self.entrants[i].ingredient.clone()).collect(),
+            rmse: data.validation_rmse(predictions),
+            ahead: data.recursive_rmse(&model, AHEAD),
+            needs: Requirements::of(&model.header),
+            width: if held > 0.0 { width(weights) } else { 0.0 },
+            model,
+            squares,
+        })
+    }
+}
+
+/// The best of each sort, those left out that are much worse than the best of all.
+fn unlike(family: &[&Entrant]) -> Vec<usize> {
+    let rmse = |&i: &usize| family[i].member.rmse;
+    let mut order: Vec<usize> = (0..family.len()).collect();
+    order.sort_by(|a, b| rmse(a).total_cmp(&rmse(b)));
+    let worst = order.first().map_or(0.0, |best| ALIKE * rmse(best));
+    let mut seen = Vec::new();
+    order.retain(|i| {
+        let new = !seen.contains(&family[*i].sort());
+        seen.push(family[*i].sort());
+        new && rmse(i) <= worst
+    });
+    order
+}
+
+/// How many networks with equal weights would be as wide a mean as this.
+fn width(weights: &Weights) -> f64 {
+    let (sum, squares) = weights.iter().fold((0.0, 0.0), |(s, q), (_, w)| (s + w, q + w * w));
+    sum * sum / squares
+}
+
+/// The rows of the validation part that are scored.
+struct Scored {
+    /// Places in the validation part.
+    rows: Vec<usize>,
+    /// The value before, which is what persistence predicts.
+    before: Vec<f64>,
+    /// What came, less that.
+    changes: Vec<f64>,
+}
+
+impl Scored {
+    fn new(data: &Data<'_>) -> Self {
+        let target = data.table.target;
+        let first = data.split.validation.start;
+        let before = |row: usize| f64::from(data.filled.rows().get(first + row - 1, target));
+        let truth = |row: usize| f64::from(data.table.rows().get(first + row, target));
+        let rows: Vec<usize> = (0..data.split.validation.len())
+            .filter(|&row| truth(row).is_finite() && before(row).is_finite())
+            .collect();
+        Scored {
+            changes: rows.iter().map(|&row| truth(row) - before(row)).collect(),
+            before: rows.iter().map(|&row| before(row)).collect(),
+            rows,
+        }
+    }
+
+    fn member(&self, data: &Data<'_>, model: Model) -> Member {
+        let all = data.validate(&model);
+        let change = |(&row, before): (&usize, &f64)| f64::from(all[row]) - before;
+        let predictions = self.rows.iter().zip(&self.before).map(change).collect();
+        let rmse = data.validation_rmse(all);
+        Member { model, predictions, rmse }
+    }
+
+    /// The changes that a weighted sum predicts.
+    fn sum(&self, members: &[&Member], weights: &Weights) -> Vec<f64> {
+        let at =
+            |row| weights.iter().map(|&(i, weight)| weight * members[i].predictions[row]).sum();
+        (0..self.rows.len()).map(at).collect()
+    }
+
+    fn squares(&self, predictions: &[f32]) -> Vec<f64> {
+        let known = self.rows.iter().zip(&self.before).zip(&self.changes);
+        known
+            .map(|((&row, b), change)| (f64::from(predictions[row]) - b - change).powi(2))
+            .collect()
+    }
+}
