@@ -32,8 +32,9 @@ mod shard;
 
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use crate::aligned::Aligned;
 use rnn_core::network::Shape;
+
+use crate::aligned::Aligned;
 
 use pool::{Pool, lock};
 use shard::{Shard, Task};
