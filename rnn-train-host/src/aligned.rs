@@ -22,6 +22,32 @@ impl Aligned {
     }
 }
 
+impl From<&[f32]> for Aligned {
+    fn from(numbers: &[f32]) -> Self {
+        let mut aligned = Aligned::new(numbers.len());
+        aligned.copy_from_slice(numbers);
+        aligned
+    }
+}
+
+impl From<Vec<f32>> for Aligned {
+    fn from(numbers: Vec<f32>) -> Self {
+        numbers.as_slice().into()
+    }
+}
+
+impl Clone for Aligned {
+    fn clone(&self) -> Self {
+        (**self).into()
+    }
+}
+
+impl PartialEq for Aligned {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 impl Deref for Aligned {
     type Target = [f32];
 

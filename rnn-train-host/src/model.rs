@@ -11,6 +11,7 @@ use rnn_core::model_file::{self, Contents, Header, ModelFile, Task};
 use rnn_core::network::NetworkRef;
 use rnn_core::scaling::{Channel, Mode};
 
+use crate::aligned::Aligned;
 use crate::atomic::write_atomically;
 use crate::data::Rows;
 
@@ -27,7 +28,7 @@ pub struct Model {
     /// The channels' scales; none for text.
     pub channels: Vec<Channel>,
     /// Flat parameters, in the order of [`NetworkRef`].
-    pub parameters: Vec<f32>,
+    pub parameters: Aligned,
     /// Names of PyTorch's recurrent and linear module where an import kept them, else "".
     pub modules: [String; 2],
     /// b_ih and b_hh of every layer where an import kept them, else nothing.
@@ -56,7 +57,7 @@ impl Model {
             header: file.header,
             names: names.map(|i| file.name(i).to_owned()).collect(),
             channels: channels.map(|i| file.channel(i)).collect(),
-            parameters: file.parameters().collect(),
+            parameters: file.parameters().collect::<Vec<f32>>().into(),
             modules: file.modules().map(str::to_owned),
             biases: file.biases().collect(),
             samples: file.self_tests().map(|(sample, _)| sample).collect(),
@@ -99,7 +100,7 @@ impl Model {
             }
             Task::Text(_) => {
                 let network = self.view();
-                let mut memory = vec![0.0; network.shape().memory()];
+                let mut memory = Aligned::new(network.shape().memory());
                 let mut o = vec![0.0; self.header.inputs];
                 let symbols = self.samples.iter().map(|&symbol| symbol as u16);
                 let output = |symbol: u16| {
@@ -161,7 +162,7 @@ impl Model {
             network: self.view(),
             channels: &self.channels,
             mode: self.mode_and_target().0,
-            memory: vec![0.0; self.header.shape().memory()],
+            memory: Aligned::new(self.header.shape().memory()),
             last: vec![f32::NAN; inputs],
             scratch: vec![0.0; inputs],
             recent: vec![0.0; inputs * window],
@@ -177,7 +178,7 @@ pub struct Predictor<'m> {
     network: NetworkRef<'m, f32>,
     channels: &'m [Channel],
     mode: Mode,
-    memory: Vec<f32>,
+    memory: Aligned,
     last: Vec<f32>,
     scratch: Vec<f32>,
     recent: Vec<f32>,

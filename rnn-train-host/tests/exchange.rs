@@ -126,7 +126,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         header,
         names,
         channels,
-        parameters,
+        parameters: parameters.into(),
         modules: Default::default(),
         biases: vec![],
         samples,

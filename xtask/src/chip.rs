@@ -87,7 +87,7 @@ fn random_model(header: Header) -> Result<Model> {
         biases: Vec::new(),
         names: (1..=header.inputs).map(|i| format!("channel {i}")).collect(),
         channels: vec![scales; header.inputs],
-        parameters: uniform(header.shape().parameters(), 0.4),
+        parameters: uniform(header.shape().parameters(), 0.4).into(),
         samples: uniform(header.self_tests * header.inputs, 20.0),
     })
 }

@@ -98,6 +98,7 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
         whole && possible && header.self_tests <= LIMIT,
         "the self-test samples in the file's metadata are no samples of this network"
     );
+    let parameters = parameters.into();
     let mut model = Model { header, names, channels, parameters, modules, biases, samples };
     if description.two_biases == Some(false) && biases_of_one(&model) == Some(bits(&model.biases)) {
         model.header.two_biases = false;

@@ -197,7 +197,7 @@ pub fn train(
         header,
         names: vocabulary.names().to_vec(),
         channels: Vec::new(),
-        parameters,
+        parameters: parameters.into(),
         modules: Default::default(),
         biases: Vec::new(),
         samples: samples.collect(),

@@ -60,7 +60,7 @@ impl<'a> Data<'a> {
             names: self.table.channels.clone(),
             samples: self.self_test_samples(header.self_tests),
             channels: self.channels.clone(),
-            parameters,
+            parameters: parameters.into(),
             modules: Default::default(),
             biases: Vec::new(),
         }

@@ -146,6 +146,7 @@ pub fn merge(parts: &[Part<'_>]) -> Option<Model> {
         };
         parameters.push((biases - means * mean_change(channel)) as f32);
     }
+    let parameters = parameters.into();
     Some(Model { header, parameters, biases: Vec::new(), ..first.clone() })
 }
 
@@ -352,6 +353,7 @@ mod tests {
         };
         let (names, channels) = (vec!["a".into(), "b".into()], vec![channel; 2]);
         let modules = Default::default();
+        let parameters = parameters.into();
         Model { header, names, channels, parameters, modules, biases: vec![], samples: vec![] }
     }
 
