@@ -27,6 +27,8 @@ mod vector;
 #[cfg(feature = "std")]
 pub use training::{Form, multiply_adds_in_registers};
 
+use core::ops::{Add, Mul, Sub};
+
 use crate::activation::Activation;
 use crate::elman::ElmanRef;
 use crate::gru::GruRef;
@@ -127,6 +129,27 @@ impl<'a, T> Outer<'a, T> {
 pub trait Elementwise {
     /// The loop.
     fn run(self);
+}
+
+/// A number, or a vector of them: what elementwise work is written over.
+pub trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    /// 1 in every lane.
+    fn one() -> Self;
+}
+
+impl<T: Scalar> Lanes for T {
+    #[inline(always)]
+    fn one() -> Self {
+        T::ONE
+    }
+}
+
+/// What becomes of a unit of a cell with G gates: of its gates, of M numbers that are replaced, by
+/// those and K others.
+pub trait EachUnit<const G: usize, const M: usize, const K: usize> {
+    /// The new gates and numbers. `#[inline(always)]`, without closures: compiled as part of what
+    /// calls it.
+    fn unit<V: Lanes>(gates: [V; G], written: [V; M], read: [V; K]) -> ([V; G], [V; M]);
 }
 
 /// Something to be computed in whichever form of an arithmetic is the fastest here.
@@ -260,6 +283,18 @@ pub trait Arithmetic<T: Scalar> {
 
     /// z = sigma(z).
     fn activate(activation: Activation, z: &mut [T]);
+
+    /// U on every unit of every column: the G gates of `gates` (G H x B) with the same unit of the
+    /// blocks `written` and `read` (H x B each).
+    #[inline(always)]
+    fn each_unit<U: EachUnit<G, M, K>, const G: usize, const M: usize, const K: usize>(
+        hidden: usize,
+        gates: &mut [T],
+        written: [&mut [T]; M],
+        read: [&[T]; K],
+    ) {
+        portable::each_unit::<T, U, G, M, K>(hidden, gates, written, read);
+    }
 
     /// Runs an elementwise loop in vectors as wide as the machine's.
     fn wide(work: impl Elementwise);
