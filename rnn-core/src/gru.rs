@@ -223,17 +223,18 @@ impl<'a, T> Sections<'a, T> {
 }
 
 impl<T: Scalar> GruRef<'_, T> {
-    /// `h` comes in as h_{t-1} and goes out as h_t; `at_rest`: products with h_{t-1} = 0 are left out.
+    /// The sections at t from h_{t-1}; `at_rest`: products with h_{t-1} = 0 are left out.
     #[inline(always)]
-    fn next<A: Arithmetic<T>>(
+    fn sections<A: Arithmetic<T>>(
         self,
         x: Columns<'_, T>,
         at_rest: bool,
-        h: &mut [T],
-        sections: Sections<'_, T>,
+        h: &[T],
+        sections: &mut Sections<'_, T>,
     ) {
         let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, .. } = self;
         let Sections { g, n, q } = sections;
+        let (g, n, q) = (&mut **g, &mut **n, &mut **q);
         let state = Product::of_state(w_hg, h, hidden, at_rest);
         let input = Product { w: w_xg, x, inputs };
         A::layer(g, 2 * hidden, self.b_g, input, state, Some(Activation::Sigmoid));
@@ -251,7 +252,6 @@ impl<T: Scalar> GruRef<'_, T> {
             }
         }
         A::activate(Activation::Tanh, n);
-        A::each_unit::<Update, 2, 1, 1>(hidden, g, [h], [n]);
     }
 
     /// Memory: h, then (r, z), n, q.
@@ -259,7 +259,11 @@ impl<T: Scalar> GruRef<'_, T> {
     pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
         let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
         let h = take(&mut memory, units);
-        self.next::<A>(x, false, h, Sections::of(memory, units));
+        let mut sections = Sections::of(memory, units);
+        self.sections::<A>(x, false, h, &mut sections);
+        let Sections { g, n, q } = sections;
+        copy(h, q);
+        A::each_unit::<Update, 2, 1, 2>(self.hidden, g, [h], [n, q]);
     }
 }
 
@@ -283,12 +287,12 @@ impl EachUnit<2, 1, 1> for ResetState {
     }
 }
 
-/// h = n + z * (h - n)
+/// h_t = n + z * (h_{t-1} - n)
 struct Update;
 
-impl EachUnit<2, 1, 1> for Update {
+impl EachUnit<2, 1, 2> for Update {
     #[inline(always)]
-    fn unit<V: Lanes>([r, z]: [V; 2], [h]: [V; 1], [n]: [V; 1]) -> ([V; 2], [V; 1]) {
+    fn unit<V: Lanes>([r, z]: [V; 2], [_]: [V; 1], [n, h]: [V; 2]) -> ([V; 2], [V; 1]) {
         ([r, z], [n + z * (h - n)])
     }
 }
@@ -325,11 +329,14 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             let x_t;
             (x_t, x) = x.split(self.inputs, batch);
             let (h_prev, h_t) = neighbours(h, t, units);
-            copy(if t == 0 { start } else { h_prev }, h_t);
+            let h_prev = if t == 0 { start } else { &*h_prev };
             let g = block_mut(g, t, 2 * units);
             let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
             let at_rest = t == 0 && A::is_zero(start);
-            self.next::<A>(x_t, at_rest, h_t, Sections { g, n, q });
+            let mut sections = Sections { g, n, q };
+            self.sections::<A>(x_t, at_rest, h_prev, &mut sections);
+            let Sections { g, n, .. } = sections;
+            A::each_unit::<Update, 2, 1, 2>(self.hidden, g, [h_t], [n, h_prev]);
         }
     }
 
@@ -389,7 +396,9 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             match reset {
                 Reset::After => {
                     if goes_on {
-                        A::transpose_multiply(d_prev, w_hn, hidden, hidden, q);
+                        let first = Product::new(w_hn, q, hidden);
+                        let second = Product::new(w_hg, g, 2 * hidden);
+                        A::transpose_multiply_both(d_prev, hidden, first, second);
                     }
                 }
                 Reset::Before => {
@@ -399,11 +408,9 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
                     A::each_unit::<ResetBackward, 2, 1, 1>(hidden, g, [&mut *d_q], [h_prev]);
                     if goes_on {
                         A::wide(Add { to: d_prev, from: d_q });
+                        A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
                     }
                 }
-            }
-            if goes_on {
-                A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
             }
         }
         let GruMut { w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn } = gradient;

@@ -224,6 +224,22 @@ pub trait Arithmetic<T: Scalar> {
     /// rows x batch, `out` is cols x batch.
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
 
+    /// out += W_1^T D_1 + W_2^T D_2, one after the other; the products hold W from
+    /// [`transposed`](Self::transposed), D, and W's rows as their inputs.
+    #[inline(always)]
+    fn transpose_multiply_both(
+        out: &mut [T],
+        cols: usize,
+        first: Product<'_, T>,
+        second: Product<'_, T>,
+    ) {
+        for Product { w, x, inputs } in [first, second] {
+            if let Columns::Values(d) = x {
+                Self::transpose_multiply(out, w, inputs, cols, d);
+            }
+        }
+    }
+
     /// A layer: [`affine`](Self::affine), then sigma where there is one.
     #[inline(always)]
     fn layer(

@@ -140,6 +140,15 @@ impl Arithmetic<f32> for Training {
         chosen!(backward(out, w, rows, cols, d, activation));
     }
 
+    fn transpose_multiply_both(
+        out: &mut [f32],
+        cols: usize,
+        first: Product<'_, f32>,
+        second: Product<'_, f32>,
+    ) {
+        chosen!(backward_both(out, cols, first, second));
+    }
+
     fn affine_backward(
         d: &[f32],
         rows: usize,

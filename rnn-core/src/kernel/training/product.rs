@@ -63,23 +63,13 @@ impl<const SIGMA: u8> Finish for Activate<SIGMA> {
     #[allow(unsafe_code)]
     unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
         self,
-        mut sums: [[V; R]; C],
+        sums: [[V; R]; C],
         _: usize,
         _: usize,
         _: V::Mask,
     ) -> [[V; R]; C] {
-        // So many at once as there are registers for what comes up on the way.
-        let (pairs, rest) = sums.as_chunks_mut::<2>();
         // SAFETY: the caller's.
-        unsafe {
-            for pair in pairs {
-                *pair = activate(const { sigma(SIGMA) }, *pair);
-            }
-            for column in rest {
-                [*column] = activate(const { sigma(SIGMA) }, [*column]);
-            }
-        }
-        sums
+        unsafe { activate(const { sigma(SIGMA) }, sums) }
     }
 }
 
@@ -243,9 +233,18 @@ impl<F: Finish> Job<'_, F> {
             }
             let acc = first.add::<V, R, C, PART>(acc, rows, row, column, mask);
             let acc = second.add::<V, R, C, PART>(acc, rows, row, column, mask);
-            let finished = finish.finish::<V, R, C, PART>(acc, at, rows, mask);
-            for c in 0..C {
-                store::<V, R, PART>(finished[c], out.add(at + c * rows), mask);
+            // So many at once as there are registers for what comes up on the way.
+            let (pairs, rest) = acc.as_chunks::<2>();
+            for (pair, &sums) in pairs.iter().enumerate() {
+                let at = at + 2 * pair * rows;
+                let [first, second] = finish.finish::<V, R, 2, PART>(sums, at, rows, mask);
+                store::<V, R, PART>(first, out.add(at), mask);
+                store::<V, R, PART>(second, out.add(at + rows), mask);
+            }
+            if let [sums] = *rest {
+                let at = at + (C - 1) * rows;
+                let [sums] = finish.finish::<V, R, 1, PART>([sums], at, rows, mask);
+                store::<V, R, PART>(sums, out.add(at), mask);
             }
         }
     }

@@ -126,6 +126,14 @@ macro_rules! check {
                     |o| form::backward(o, w, rows, inputs, h, through),
                 );
             }
+            let other = random(9, h.len());
+            let (first, second) = (Product::new(w, h, rows), Product::new(w, &other, rows));
+            same(
+                "backward_both",
+                x,
+                |o| portable::backward_both(o, inputs, first, second),
+                |o| form::backward_both(o, inputs, first, second),
+            );
             for symbols in [None, Some(Columns::Symbols(&case.symbols))] {
                 let x = symbols.unwrap_or(Columns::Values(x));
                 for with_bias in [false, true] {

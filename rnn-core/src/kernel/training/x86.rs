@@ -95,6 +95,20 @@ macro_rules! form {
             }
 
             #[target_feature(enable = $features)]
+            pub(in super::super) fn backward_both(
+                out: &mut [f32],
+                cols: usize,
+                first: Product<'_, f32>,
+                second: Product<'_, f32>,
+            ) {
+                let products = [first, second];
+                #[allow(unsafe_code)]
+                unsafe {
+                    multiply::<$vector, _>(out, cols, Start::Held, products, Nothing);
+                }
+            }
+
+            #[target_feature(enable = $features)]
             pub(in super::super) fn affine_backward(
                 d: &[f32],
                 rows: usize,
