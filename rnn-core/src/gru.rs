@@ -23,7 +23,7 @@ use crate::cell::{
     Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
     starts_block, take,
 };
-use crate::kernel::{Arithmetic, Columns, Elementwise, Inference, Outer, Product};
+use crate::kernel::{Arithmetic, Columns, EachUnit, Elementwise, Inference, Lanes, Outer, Product};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::stacked::Stacked;
@@ -223,17 +223,18 @@ impl<'a, T> Sections<'a, T> {
 }
 
 impl<T: Scalar> GruRef<'_, T> {
-    /// `h` comes in as h_{t-1} and goes out as h_t; `at_rest`: products with h_{t-1} = 0 are left out.
+    /// The sections at t from h_{t-1}; `at_rest`: products with h_{t-1} = 0 are left out.
     #[inline(always)]
-    fn next<A: Arithmetic<T>>(
+    fn sections<A: Arithmetic<T>>(
         self,
         x: Columns<'_, T>,
         at_rest: bool,
-        h: &mut [T],
-        sections: Sections<'_, T>,
+        h: &[T],
+        sections: &mut Sections<'_, T>,
     ) {
         let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, .. } = self;
         let Sections { g, n, q } = sections;
+        let (g, n, q) = (&mut **g, &mut **n, &mut **q);
         let state = Product::of_state(w_hg, h, hidden, at_rest);
         let input = Product { w: w_xg, x, inputs };
         A::layer(g, 2 * hidden, self.b_g, input, state, Some(Activation::Sigmoid));
@@ -243,18 +244,14 @@ impl<T: Scalar> GruRef<'_, T> {
                 let state = Product::of_state(w_hn, h, hidden, at_rest);
                 A::affine(q, hidden, self.b_hn, state, Product::NONE);
                 A::affine(n, hidden, self.b_n, input, Product::NONE);
-                let work = |r, _, n: &mut T, q: &mut T| *n += r * *q;
-                A::wide(EachColumn { hidden, g, a: n, b: q, work });
+                A::each_unit::<AddReset, 2, 1, 1>(hidden, g, [&mut *n], [q]);
             }
             Reset::Before => {
-                let work = |r, _, h: &mut T, q: &mut T| *q = r * *h;
-                A::wide(EachColumn { hidden, g, a: h, b: q, work });
+                A::each_unit::<ResetState, 2, 1, 1>(hidden, g, [&mut *q], [h]);
                 A::affine(n, hidden, self.b_n, input, Product::of_state(w_hn, q, hidden, at_rest));
             }
         }
         A::activate(Activation::Tanh, n);
-        let work = |_, z, h: &mut T, n: &mut T| *h = *n + z * (*h - *n);
-        A::wide(EachColumn { hidden, g, a: h, b: n, work });
     }
 
     /// Memory: h, then (r, z), n, q.
@@ -262,32 +259,41 @@ impl<T: Scalar> GruRef<'_, T> {
     pub(crate) fn step_by_verbs<A: Arithmetic<T>>(self, x: Columns<'_, T>, mut memory: &mut [T]) {
         let units = memory.len() / <Self as Recurrence<T>>::MEMORY;
         let h = take(&mut memory, units);
-        self.next::<A>(x, false, h, Sections::of(memory, units));
+        let mut sections = Sections::of(memory, units);
+        self.sections::<A>(x, false, h, &mut sections);
+        let Sections { g, n, q } = sections;
+        copy(h, q);
+        A::each_unit::<Update, 2, 1, 2>(self.hidden, g, [h], [n, q]);
     }
 }
 
-/// Runs over the units of every column: r, z of `g` (2H x B) with the same unit of `a` and `b`
-/// (H x B).
-struct EachColumn<'a, T, W> {
-    hidden: usize,
-    g: &'a mut [T],
-    a: &'a mut [T],
-    b: &'a mut [T],
-    work: W,
+/// n += r * q
+struct AddReset;
+
+impl EachUnit<2, 1, 1> for AddReset {
+    #[inline(always)]
+    fn unit<V: Lanes>([r, z]: [V; 2], [n]: [V; 1], [q]: [V; 1]) -> ([V; 2], [V; 1]) {
+        ([r, z], [n + r * q])
+    }
 }
 
-impl<T: Copy, W: Fn(T, T, &mut T, &mut T) + Copy> Elementwise for EachColumn<'_, T, W> {
+/// q = r * h
+struct ResetState;
+
+impl EachUnit<2, 1, 1> for ResetState {
     #[inline(always)]
-    fn run(self) {
-        let EachColumn { hidden, mut g, mut a, mut b, work } = self;
-        // No `zip` of chunks: compiled for size, it forgets that they aren't empty and keeps a panic.
-        for _ in 0..a.len() / hidden.max(1) {
-            let (r, z) = (take(&mut g, hidden), take(&mut g, hidden));
-            let (a, b) = (take(&mut a, hidden), take(&mut b, hidden));
-            for (((&mut r, &mut z), a), b) in r.iter_mut().zip(z).zip(a).zip(b) {
-                work(r, z, a, b);
-            }
-        }
+    fn unit<V: Lanes>([r, z]: [V; 2], [_]: [V; 1], [h]: [V; 1]) -> ([V; 2], [V; 1]) {
+        ([r, z], [r * h])
+    }
+}
+
+/// h_t = n + z * (h_{t-1} - n)
+struct Update;
+
+impl EachUnit<2, 1, 2> for Update {
+    #[inline(always)]
+    fn unit<V: Lanes>([r, z]: [V; 2], [_]: [V; 1], [n, h]: [V; 2]) -> ([V; 2], [V; 1]) {
+        ([r, z], [n + z * (h - n)])
     }
 }
 
@@ -323,11 +329,14 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             let x_t;
             (x_t, x) = x.split(self.inputs, batch);
             let (h_prev, h_t) = neighbours(h, t, units);
-            copy(if t == 0 { start } else { h_prev }, h_t);
+            let h_prev = if t == 0 { start } else { &*h_prev };
             let g = block_mut(g, t, 2 * units);
             let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
             let at_rest = t == 0 && A::is_zero(start);
-            self.next::<A>(x_t, at_rest, h_t, Sections { g, n, q });
+            let mut sections = Sections { g, n, q };
+            self.sections::<A>(x_t, at_rest, h_prev, &mut sections);
+            let Sections { g, n, .. } = sections;
+            A::each_unit::<Update, 2, 1, 2>(self.hidden, g, [h_t], [n, h_prev]);
         }
     }
 
@@ -370,27 +379,16 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             let h_prev = if t == 0 { start } else { block(h, t - 1, units) };
             let g = block_mut(g, t, 2 * units);
             let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
-            // q keeps r h for the gradient of W_hn where the reset comes before; r stays until dq is known.
-            let after = |r: &mut T, z: &mut T, h, n: &mut T, q: &mut T, d: &mut T| {
-                let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
-                let d_z = *d * (h - *n) * *z * (T::ONE - *z);
-                let d_r = d_n * *q * *r * (T::ONE - *r);
-                *d *= *z;
-                *n = d_n;
-                *q = d_n * *r;
-                (*r, *z) = (d_r, d_z);
-            };
-            let before = |_: &mut T, z: &mut T, h, n: &mut T, _: &mut T, d: &mut T| {
-                let d_n = *d * (T::ONE - *z) * (T::ONE - *n * *n);
-                let d_z = *d * (h - *n) * *z * (T::ONE - *z);
-                *d *= *z;
-                *n = d_n;
-                *z = d_z;
-            };
-            let h = h_prev;
             match reset {
-                Reset::After => A::wide(EachUnit { hidden, g, h, n, q, d: d_t, work: after }),
-                Reset::Before => A::wide(EachUnit { hidden, g, h, n, q, d: d_t, work: before }),
+                Reset::After => {
+                    let written = [&mut *n, &mut *q, &mut *d_t];
+                    A::each_unit::<AfterBackward, 2, 3, 1>(hidden, g, written, [h_prev]);
+                }
+                // q keeps r h for the gradient of W_hn; r stays until dq is known.
+                Reset::Before => {
+                    let written = [&mut *n, &mut *d_t];
+                    A::each_unit::<BeforeBackward, 2, 2, 1>(hidden, g, written, [h_prev]);
+                }
             }
             if goes_on {
                 A::wide(Add { to: d_prev, from: d_t });
@@ -398,26 +396,21 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
             match reset {
                 Reset::After => {
                     if goes_on {
-                        A::transpose_multiply(d_prev, w_hn, hidden, hidden, q);
+                        let first = Product::new(w_hn, q, hidden);
+                        let second = Product::new(w_hg, g, 2 * hidden);
+                        A::transpose_multiply_both(d_prev, hidden, first, second);
                     }
                 }
                 Reset::Before => {
                     let d_q = d_t;
                     d_q.fill(T::ZERO);
                     A::transpose_multiply(d_q, w_hn, hidden, hidden, n);
-                    let work = |r: &mut T, _: &mut T, h, _: &mut T, _: &mut T, d_q: &mut T| {
-                        let d_h = *d_q * *r;
-                        *r = *d_q * h * *r * (T::ONE - *r);
-                        *d_q = d_h;
-                    };
-                    A::wide(EachUnit { hidden, g, h: h_prev, n, q, d: d_q, work });
+                    A::each_unit::<ResetBackward, 2, 1, 1>(hidden, g, [&mut *d_q], [h_prev]);
                     if goes_on {
                         A::wide(Add { to: d_prev, from: d_q });
+                        A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
                     }
                 }
-            }
-            if goes_on {
-                A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
             }
         }
         let GruMut { w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn } = gradient;
@@ -455,48 +448,42 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
     }
 }
 
-/// Runs over the units of every column: r, z of `g` (2H x B), and the same unit of four H x B blocks.
-struct EachUnit<'a, T, W> {
-    hidden: usize,
-    g: &'a mut [T],
-    h: &'a [T],
-    n: &'a mut [T],
-    q: &'a mut [T],
-    d: &'a mut [T],
-    work: W,
+/// dn', dz' and dh z, in both variants.
+#[inline(always)]
+fn backward<V: Lanes>(z: V, n: V, h: V, d: V) -> [V; 3] {
+    let one = V::one();
+    [d * (one - z) * (one - n * n), d * (h - n) * z * (one - z), d * z]
 }
 
-impl<T: Copy, W> Elementwise for EachUnit<'_, T, W>
-where
-    W: Fn(&mut T, &mut T, T, &mut T, &mut T, &mut T) + Copy,
-{
+/// With the reset after: r, z, n, q, dh become dr', dz', dn', dq, dh z.
+struct AfterBackward;
+
+impl EachUnit<2, 3, 1> for AfterBackward {
     #[inline(always)]
-    fn run(self) {
-        let EachUnit { hidden, g, h, n, q, d, work } = self;
-        let hidden = hidden.max(1);
-        let n_q = n.chunks_exact_mut(hidden).zip(q.chunks_exact_mut(hidden));
-        let h_d = h.chunks_exact(hidden).zip(d.chunks_exact_mut(hidden));
-        for (g, ((n, q), (h, d))) in g.chunks_exact_mut(2 * hidden).zip(n_q.zip(h_d)) {
-            let (r, z) = g.split_at_mut_checked(hidden).unwrap_or_default();
-            units(r, z, h, n, q, d, work);
-        }
+    fn unit<V: Lanes>([r, z]: [V; 2], [n, q, d]: [V; 3], [h]: [V; 1]) -> ([V; 2], [V; 3]) {
+        let [d_n, d_z, d] = backward(z, n, h, d);
+        ([d_n * q * r * (V::one() - r), d_z], [d_n, d_n * r, d])
     }
 }
 
-/// One column. A function of its own: only then does the compiler know that no two of these overlap.
-#[inline(always)]
-fn units<T: Copy, W: Fn(&mut T, &mut T, T, &mut T, &mut T, &mut T)>(
-    r: &mut [T],
-    z: &mut [T],
-    h: &[T],
-    n: &mut [T],
-    q: &mut [T],
-    d: &mut [T],
-    work: W,
-) {
-    let gates = r.iter_mut().zip(z);
-    for ((((r, z), n), q), (&h, d)) in gates.zip(n).zip(q).zip(h.iter().zip(d)) {
-        work(r, z, h, n, q, d);
+/// With the reset before: z, n, dh become dz', dn', dh z.
+struct BeforeBackward;
+
+impl EachUnit<2, 2, 1> for BeforeBackward {
+    #[inline(always)]
+    fn unit<V: Lanes>([r, z]: [V; 2], [n, d]: [V; 2], [h]: [V; 1]) -> ([V; 2], [V; 2]) {
+        let [d_n, d_z, d] = backward(z, n, h, d);
+        ([r, d_z], [d_n, d])
+    }
+}
+
+/// Then r and dq become dr' and dq r.
+struct ResetBackward;
+
+impl EachUnit<2, 1, 1> for ResetBackward {
+    #[inline(always)]
+    fn unit<V: Lanes>([r, z]: [V; 2], [d_q]: [V; 1], [h]: [V; 1]) -> ([V; 2], [V; 1]) {
+        ([d_q * h * r * (V::one() - r), z], [d_q * r])
     }
 }
 

@@ -29,6 +29,8 @@ mod vector;
 #[cfg(feature = "std")]
 pub use training::{Form, multiply_adds_in_registers};
 
+use core::ops::{Add, Mul, Sub};
+
 use crate::activation::Activation;
 use crate::elman::ElmanRef;
 use crate::gru::GruRef;
@@ -131,6 +133,27 @@ pub trait Elementwise {
     fn run(self);
 }
 
+/// A number, or a vector of them: what elementwise work is written over.
+pub trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
+    /// 1 in every lane.
+    fn one() -> Self;
+}
+
+impl<T: Scalar> Lanes for T {
+    #[inline(always)]
+    fn one() -> Self {
+        T::ONE
+    }
+}
+
+/// What becomes of a unit of a cell with G gates: of its gates, of M numbers that are replaced, by
+/// those and K others.
+pub trait EachUnit<const G: usize, const M: usize, const K: usize> {
+    /// The new gates and numbers. `#[inline(always)]`, without closures: compiled as part of what
+    /// calls it.
+    fn unit<V: Lanes>(gates: [V; G], written: [V; M], read: [V; K]) -> ([V; G], [V; M]);
+}
+
 /// Something to be computed in whichever form of an arithmetic is the fastest here.
 pub trait Work<T: Scalar> {
     /// What comes out.
@@ -203,6 +226,22 @@ pub trait Arithmetic<T: Scalar> {
     /// rows x batch, `out` is cols x batch.
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
 
+    /// out += W_1^T D_1 + W_2^T D_2, one after the other; the products hold W from
+    /// [`transposed`](Self::transposed), D, and W's rows as their inputs.
+    #[inline(always)]
+    fn transpose_multiply_both(
+        out: &mut [T],
+        cols: usize,
+        first: Product<'_, T>,
+        second: Product<'_, T>,
+    ) {
+        for Product { w, x, inputs } in [first, second] {
+            if let Columns::Values(d) = x {
+                Self::transpose_multiply(out, w, inputs, cols, d);
+            }
+        }
+    }
+
     /// A layer: [`affine`](Self::affine), then sigma where there is one.
     #[inline(always)]
     fn layer(
@@ -262,6 +301,18 @@ pub trait Arithmetic<T: Scalar> {
 
     /// z = sigma(z).
     fn activate(activation: Activation, z: &mut [T]);
+
+    /// U on every unit of every column: the G gates of `gates` (G H x B) with the same unit of the
+    /// blocks `written` and `read` (H x B each).
+    #[inline(always)]
+    fn each_unit<U: EachUnit<G, M, K>, const G: usize, const M: usize, const K: usize>(
+        hidden: usize,
+        gates: &mut [T],
+        written: [&mut [T]; M],
+        read: [&[T]; K],
+    ) {
+        portable::each_unit::<T, U, G, M, K>(hidden, gates, written, read);
+    }
 
     /// Runs an elementwise loop in vectors as wide as the machine's.
     fn wide(work: impl Elementwise);

@@ -1,8 +1,11 @@
 //! The portable kernels, which define the truth, in a form that can't panic: dimensions are run-time
 //! values, so pieces are taken with iterators and `first_chunk`, never by index.
 
+use core::array::from_fn;
+
 use super::{
-    Arithmetic, Columns, Elementwise, Inference, MultiplyAdd, PARTIALS, Product, Work, fold,
+    Arithmetic, Columns, EachUnit, Elementwise, Inference, MultiplyAdd, PARTIALS, Product, Work,
+    fold,
 };
 use crate::activation::Activation;
 use crate::scalar::Scalar;
@@ -157,4 +160,40 @@ fn panels<T: Scalar, const L: usize>(
         row += L;
     }
     row
+}
+
+/// See [`Arithmetic::each_unit`]; where blocks are too short, only the columns that all have.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn each_unit<T, U, const G: usize, const M: usize, const K: usize>(
+    hidden: usize,
+    gates: &mut [T],
+    mut written: [&mut [T]; M],
+    read: [&[T]; K],
+) where
+    T: Scalar,
+    U: EachUnit<G, M, K>,
+{
+    let columns = gates.len() / (G * hidden).max(1);
+    let lengths = written.iter().map(|w| w.len()).chain(read.iter().map(|r| r.len()));
+    let columns = lengths.map(|length| length / hidden.max(1)).fold(columns, usize::min);
+    for column in 0..columns {
+        for unit in 0..hidden {
+            let (gate, at) = (column * G * hidden + unit, column * hidden + unit);
+            // SAFETY: `columns` is at most the number of columns of each.
+            unsafe {
+                let (new_gates, new) = U::unit(
+                    from_fn(|i| *gates.get_unchecked(gate + i * hidden)),
+                    written.each_ref().map(|w| *w.get_unchecked(at)),
+                    read.map(|r| *r.get_unchecked(at)),
+                );
+                for (i, new) in new_gates.into_iter().enumerate() {
+                    *gates.get_unchecked_mut(gate + i * hidden) = new;
+                }
+                for (w, new) in written.iter_mut().zip(new) {
+                    *w.get_unchecked_mut(at) = new;
+                }
+            }
+        }
+    }
 }

@@ -19,6 +19,8 @@ mod sums;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
 #[cfg(target_arch = "x86_64")]
+mod units;
+#[cfg(target_arch = "x86_64")]
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -28,7 +30,7 @@ mod tests;
 
 pub use form::Form;
 
-use super::{Arithmetic, Columns, Elementwise, Outer, Product, Training};
+use super::{Arithmetic, Columns, EachUnit, Elementwise, Outer, Product, Training};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -138,6 +140,15 @@ impl Arithmetic<f32> for Training {
         chosen!(backward(out, w, rows, cols, d, activation));
     }
 
+    fn transpose_multiply_both(
+        out: &mut [f32],
+        cols: usize,
+        first: Product<'_, f32>,
+        second: Product<'_, f32>,
+    ) {
+        chosen!(backward_both(out, cols, first, second));
+    }
+
     fn affine_backward(
         d: &[f32],
         rows: usize,
@@ -154,6 +165,29 @@ impl Arithmetic<f32> for Training {
 
     fn activate(activation: Activation, z: &mut [f32]) {
         chosen!(activate(activation, z));
+    }
+
+    fn each_unit<U: EachUnit<G, M, K>, const G: usize, const M: usize, const K: usize>(
+        hidden: usize,
+        gates: &mut [f32],
+        written: [&mut [f32]; M],
+        read: [&[f32]; K],
+    ) {
+        match Form::chosen() {
+            // SAFETY: a form is chosen only where the processor has its instructions.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Form::Avx512 => unsafe {
+                x86::avx512::each_unit::<U, G, M, K>(hidden, gates, written, read)
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Form::Avx2 => unsafe {
+                x86::avx2::each_unit::<U, G, M, K>(hidden, gates, written, read)
+            },
+            _ => super::portable::each_unit::<f32, U, G, M, K>(hidden, gates, written, read),
+        }
     }
 }
 

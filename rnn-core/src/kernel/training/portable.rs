@@ -96,6 +96,19 @@ pub(super) fn backward<T: Scalar>(
     }
 }
 
+pub(super) fn backward_both<T: Scalar>(
+    out: &mut [T],
+    cols: usize,
+    first: Product<'_, T>,
+    second: Product<'_, T>,
+) {
+    for Product { w, x, inputs } in [first, second] {
+        if let Columns::Values(d) = x {
+            backward(out, w, inputs, cols, d, None);
+        }
+    }
+}
+
 pub(super) fn affine_backward<T: Scalar>(
     d: &[T],
     rows: usize,

@@ -21,17 +21,19 @@ pub(super) trait Finish: Copy {
     /// Checks that there is enough for so many outputs.
     fn check(self, _outputs: usize) {}
 
-    /// R vectors of outputs, the first of them output `at`.
+    /// C columns of R vectors of outputs: the first column starts with output `at`, the next one
+    /// `rows` outputs further on.
     ///
     /// # Safety
     /// The processor has V's instructions, and `check` was passed.
     #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
         self,
-        sums: [V; R],
+        sums: [[V; R]; C],
         at: usize,
+        rows: usize,
         mask: V::Mask,
-    ) -> [V; R];
+    ) -> [[V; R]; C];
 }
 
 /// They are the outputs.
@@ -41,12 +43,13 @@ pub(super) struct Nothing;
 impl Finish for Nothing {
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
         self,
-        sums: [V; R],
+        sums: [[V; R]; C],
+        _: usize,
         _: usize,
         _: V::Mask,
-    ) -> [V; R] {
+    ) -> [[V; R]; C] {
         sums
     }
 }
@@ -58,15 +61,15 @@ pub(super) struct Activate<const SIGMA: u8>;
 impl<const SIGMA: u8> Finish for Activate<SIGMA> {
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
         self,
-        mut sums: [V; R],
+        sums: [[V; R]; C],
+        _: usize,
         _: usize,
         _: V::Mask,
-    ) -> [V; R] {
+    ) -> [[V; R]; C] {
         // SAFETY: the caller's.
-        unsafe { activate::<V, R>(const { sigma(SIGMA) }, &mut sums) };
-        sums
+        unsafe { activate(const { sigma(SIGMA) }, sums) }
     }
 }
 
@@ -81,16 +84,19 @@ impl<const SIGMA: u8> Finish for Backward<'_, SIGMA> {
 
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const PART: bool>(
+    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
         self,
-        mut sums: [V; R],
+        mut sums: [[V; R]; C],
         at: usize,
+        rows: usize,
         mask: V::Mask,
-    ) -> [V; R] {
+    ) -> [[V; R]; C] {
         // SAFETY: the caller's.
         unsafe {
-            let h = load::<V, R, PART>(self.0.as_ptr().add(at), mask);
-            activate_backward::<V, R>(const { sigma(SIGMA) }, &h, &mut sums);
+            for c in 0..C {
+                let h = load::<V, R, PART>(self.0.as_ptr().add(at + c * rows), mask);
+                activate_backward::<V, R>(const { sigma(SIGMA) }, &h, &mut sums[c]);
+            }
         }
         sums
     }
@@ -227,13 +233,18 @@ impl<F: Finish> Job<'_, F> {
             }
             let acc = first.add::<V, R, C, PART>(acc, rows, row, column, mask);
             let acc = second.add::<V, R, C, PART>(acc, rows, row, column, mask);
-            for c in 0..C {
-                let at = at + c * rows;
-                store::<V, R, PART>(
-                    finish.finish::<V, R, PART>(acc[c], at, mask),
-                    out.add(at),
-                    mask,
-                );
+            // So many at once as there are registers for what comes up on the way.
+            let (pairs, rest) = acc.as_chunks::<2>();
+            for (pair, &sums) in pairs.iter().enumerate() {
+                let at = at + 2 * pair * rows;
+                let [first, second] = finish.finish::<V, R, 2, PART>(sums, at, rows, mask);
+                store::<V, R, PART>(first, out.add(at), mask);
+                store::<V, R, PART>(second, out.add(at + rows), mask);
+            }
+            if let [sums] = *rest {
+                let at = at + (C - 1) * rows;
+                let [sums] = finish.finish::<V, R, 1, PART>([sums], at, rows, mask);
+                store::<V, R, PART>(sums, out.add(at), mask);
             }
         }
     }

@@ -178,7 +178,7 @@ impl Piece {
                 }
                 if bias.is_some() {
                     for r in 0..R {
-                        sum[r] = sum[r].add(d[r]);
+                        sum[r] = sum[r] + d[r];
                     }
                 }
             }

@@ -4,7 +4,8 @@ use std::vec::Vec;
 
 use super::{Form, portable, x86};
 use crate::activation::Activation;
-use crate::kernel::{Columns, Outer, Product};
+use crate::kernel::portable as any;
+use crate::kernel::{Columns, EachUnit, Lanes, Outer, Product};
 use crate::random::SplitMix64;
 
 /// Rows and inputs: around the lengths of registers and blocks, and a text's 101 symbols.
@@ -48,6 +49,16 @@ fn same(verb: &str, start: &[f32], one: impl Fn(&mut [f32]), other: impl Fn(&mut
 
 fn outer<'a>(w: &'a mut [f32], x: Columns<'a, f32>, inputs: usize) -> Outer<'a, f32> {
     Outer { w, x, inputs }
+}
+
+/// Every gate and number from all others.
+struct Mixed;
+
+impl EachUnit<3, 2, 1> for Mixed {
+    #[inline(always)]
+    fn unit<V: Lanes>([a, b, c]: [V; 3], [d, e]: [V; 2], [f]: [V; 1]) -> ([V; 3], [V; 2]) {
+        ([b * f, c - d, V::one() - a], [a + e * f, (d - e) * b])
+    }
 }
 
 /// What one size needs.
@@ -115,6 +126,14 @@ macro_rules! check {
                     |o| form::backward(o, w, rows, inputs, h, through),
                 );
             }
+            let other = random(9, h.len());
+            let (first, second) = (Product::new(w, h, rows), Product::new(w, &other, rows));
+            same(
+                "backward_both",
+                x,
+                |o| portable::backward_both(o, inputs, first, second),
+                |o| form::backward_both(o, inputs, first, second),
+            );
             for symbols in [None, Some(Columns::Symbols(&case.symbols))] {
                 let x = symbols.unwrap_or(Columns::Values(x));
                 for with_bias in [false, true] {
@@ -150,6 +169,27 @@ macro_rules! check {
                 h,
                 |o| portable::readout(o, rows, b, w, x, inputs),
                 |o| form::readout(o, rows, b, w, x, inputs),
+            );
+            // Gates, d and e, one behind the other; two columns.
+            let (units, read) = (random(7, 5 * 2 * rows), random(8, 2 * rows));
+            let split = |all: &mut [f32], run: &dyn Fn(&mut [f32], [&mut [f32]; 2])| {
+                let (gates, rest) = all.split_at_mut(3 * 2 * rows);
+                run(gates, rest.split_at_mut(2 * rows).into());
+            };
+            same(
+                "each_unit",
+                &units,
+                |all| {
+                    split(all, &|gates, written| {
+                        let read = [read.as_slice()];
+                        any::each_unit::<f32, Mixed, 3, 2, 1>(rows, gates, written, read);
+                    });
+                },
+                |all| {
+                    split(all, &|gates, written| {
+                        form::each_unit::<Mixed, 3, 2, 1>(rows, gates, written, [&read]);
+                    });
+                },
             );
             for activation in ACTIVATIONS {
                 same(

@@ -4,12 +4,14 @@
 
 use core::arch::x86_64::*;
 
+use crate::kernel::Lanes;
+
 /// Lanes of `f32`. Memory is read and written at `pointer` and behind, not aligned.
 ///
 /// # Safety
 /// All functions: the processor must have the instructions, and the memory must be there.
 #[allow(unsafe_code, clippy::missing_safety_doc)] // As the trait says.
-pub(super) trait Vector: Copy {
+pub(super) trait Vector: Lanes {
     const LANES: usize;
     /// Whether there are registers for a block of 2 vectors x 8 columns; else 2 x 4.
     const MANY: bool;
@@ -25,9 +27,6 @@ pub(super) trait Vector: Copy {
     unsafe fn load_part(pointer: *const f32, mask: Self::Mask) -> Self;
     unsafe fn store_part(self, pointer: *mut f32, mask: Self::Mask);
 
-    unsafe fn add(self, b: Self) -> Self;
-    unsafe fn sub(self, b: Self) -> Self;
-    unsafe fn mul(self, b: Self) -> Self;
     /// a b + c, rounded once.
     unsafe fn fused(self, b: Self, c: Self) -> Self;
     /// -a b + c, rounded once.
@@ -45,6 +44,7 @@ pub(super) trait Vector: Copy {
 /// The methods that are one instruction of the same name in both sets.
 macro_rules! vector {
     ($name:ident($register:ty), $lanes:literal, $many:literal, $mask:ty, $prefix:literal,
+     [$($trait:ident::$operator:ident => $operation:ident;)*]
      [$($method:ident($($argument:ident),*) => $intrinsic:ident;)*] $($rest:tt)*) => {
         #[doc = concat!($prefix, " lanes.")]
         #[derive(Clone, Copy)]
@@ -63,15 +63,36 @@ macro_rules! vector {
             })*
             $($rest)*
         }
+
+        $(#[allow(unsafe_code)]
+        impl core::ops::$trait for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $operator(self, b: Self) -> Self {
+                // SAFETY: where there is a vector, there are its instructions.
+                $name(unsafe { $operation(self.0, b.0) })
+            }
+        })*
+
+        #[allow(unsafe_code)]
+        impl Lanes for $name {
+            #[inline(always)]
+            fn one() -> Self {
+                // SAFETY: only kernels that are compiled for its instructions work with vectors.
+                unsafe { <$name as Vector>::splat(1.0) }
+            }
+        }
     };
 }
 
 vector! {
     Avx512(__m512), 16, true, __mmask16, "16",
     [
-        add(b) => _mm512_add_ps;
-        sub(b) => _mm512_sub_ps;
-        mul(b) => _mm512_mul_ps;
+        Add::add => _mm512_add_ps;
+        Sub::sub => _mm512_sub_ps;
+        Mul::mul => _mm512_mul_ps;
+    ]
+    [
         fused(b, c) => _mm512_fmadd_ps;
         fused_negative(b, c) => _mm512_fnmadd_ps;
         min(b) => _mm512_min_ps;
@@ -120,9 +141,11 @@ vector! {
 vector! {
     Avx2(__m256), 8, false, __m256i, "8",
     [
-        add(b) => _mm256_add_ps;
-        sub(b) => _mm256_sub_ps;
-        mul(b) => _mm256_mul_ps;
+        Add::add => _mm256_add_ps;
+        Sub::sub => _mm256_sub_ps;
+        Mul::mul => _mm256_mul_ps;
+    ]
+    [
         fused(b, c) => _mm256_fmadd_ps;
         fused_negative(b, c) => _mm256_fnmadd_ps;
         min(b) => _mm256_min_ps;

@@ -2,9 +2,9 @@
 
 use super::product::{Activate, Backward, Nothing, RELU, SIGMOID, Start, TANH, multiply};
 use super::vector::{Avx2, Avx512};
-use super::{elementwise, peak, readout, sums};
+use super::{elementwise, peak, readout, sums, units};
 use crate::activation::Activation;
-use crate::kernel::{Columns, Elementwise, Outer, Product};
+use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product};
 
 /// Every column of `out` becomes the bias and the column of W that its symbol stands for.
 #[inline(always)]
@@ -95,6 +95,20 @@ macro_rules! form {
             }
 
             #[target_feature(enable = $features)]
+            pub(in super::super) fn backward_both(
+                out: &mut [f32],
+                cols: usize,
+                first: Product<'_, f32>,
+                second: Product<'_, f32>,
+            ) {
+                let products = [first, second];
+                #[allow(unsafe_code)]
+                unsafe {
+                    multiply::<$vector, _>(out, cols, Start::Held, products, Nothing);
+                }
+            }
+
+            #[target_feature(enable = $features)]
             pub(in super::super) fn affine_backward(
                 d: &[f32],
                 rows: usize,
@@ -136,6 +150,24 @@ macro_rules! form {
                 #[allow(unsafe_code)]
                 unsafe {
                     peak::rounds::<$vector>(rounds)
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn each_unit<
+                U: EachUnit<G, M, K>,
+                const G: usize,
+                const M: usize,
+                const K: usize,
+            >(
+                hidden: usize,
+                gates: &mut [f32],
+                written: [&mut [f32]; M],
+                read: [&[f32]; K],
+            ) {
+                #[allow(unsafe_code)]
+                unsafe {
+                    units::each_unit::<$vector, U, G, M, K>(hidden, gates, written, read);
                 }
             }
 

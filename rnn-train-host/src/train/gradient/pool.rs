@@ -1,9 +1,15 @@
-//! Threads that wait, parked, for the next round of tasks: no spinning, so that a busy machine isn't
-//! made busier, and no allocation once they stand.
+//! Threads that wait for the next round of tasks. For a moment they look again and again, as long as
+//! it takes to wake a thread; then they are parked, so that a busy machine isn't made busier. No
+//! allocation once they stand.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, available_parallelism};
+use std::time::{Duration, Instant};
+
+/// How long a thread looks for what it waits for before it is parked.
+const LOOK: Duration = Duration::from_micros(50);
 
 /// Locks whether or not a thread has panicked while it held the lock: [`Pool::run`] passes panics on.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -28,9 +34,31 @@ struct Shared<J> {
     round: Mutex<Round>,
     begun: Condvar,
     ended: Condvar,
+    /// Rounds that have begun and ended; changed with the lock held, looked at without it.
+    begun_rounds: AtomicU64,
+    ended_rounds: AtomicU64,
+    /// No time at all where there are more threads than cores.
+    look: Duration,
 }
 
 impl<J> Shared<J> {
+    /// Waits a moment for a round other than number `seen`.
+    fn look(&self, rounds: &AtomicU64, seen: u64) {
+        let start = Instant::now();
+        while rounds.load(Ordering::Acquire) == seen && start.elapsed() < self.look {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Lets the threads know of a round.
+    fn begin(&self, round: Round) {
+        let mut held = lock(&self.round);
+        *held = round;
+        self.begun_rounds.fetch_add(1, Ordering::Release);
+        drop(held);
+        self.begun.notify_all();
+    }
+
     /// Takes tasks until none is left; returns with the lock held.
     fn help(&self) -> MutexGuard<'_, Round> {
         let mut round = lock(&self.round);
@@ -43,6 +71,7 @@ impl<J> Shared<J> {
             round.panicked |= result.is_err();
             round.done += 1;
             if round.done == round.count {
+                self.ended_rounds.fetch_add(1, Ordering::Release);
                 self.ended.notify_one();
             }
         }
@@ -53,7 +82,14 @@ impl<J> Shared<J> {
     fn serve(&self) {
         let mut round = self.help();
         while !round.over {
-            drop(self.begun.wait(round).unwrap_or_else(PoisonError::into_inner));
+            let seen = self.begun_rounds.load(Ordering::Relaxed);
+            drop(round);
+            self.look(&self.begun_rounds, seen);
+            round = lock(&self.round);
+            while self.begun_rounds.load(Ordering::Relaxed) == seen {
+                round = self.begun.wait(round).unwrap_or_else(PoisonError::into_inner);
+            }
+            drop(round);
             round = self.help();
         }
     }
@@ -70,7 +106,17 @@ impl<J: Send + Sync + 'static> Pool<J> {
     /// `threads` counts the caller's; `work` is a task of the job, by its number.
     pub(super) fn new(threads: usize, job: J, work: fn(&J, usize)) -> Self {
         let (begun, ended) = (Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { job, work, round: Mutex::default(), begun, ended });
+        let cores = available_parallelism().map_or(1, usize::from);
+        let shared = Arc::new(Shared {
+            job,
+            work,
+            round: Mutex::default(),
+            begun,
+            ended,
+            begun_rounds: AtomicU64::new(0),
+            ended_rounds: AtomicU64::new(0),
+            look: if threads <= cores { LOOK } else { Duration::ZERO },
+        });
         let spawn = |_| {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || shared.serve())
@@ -86,11 +132,17 @@ impl<J: Send + Sync + 'static> Pool<J> {
 
     /// Works on tasks 0 ... count - 1 and returns when all are done.
     pub(super) fn run(&self, count: usize) {
-        *lock(&self.shared.round) = Round { count, ..Round::default() };
-        self.shared.begun.notify_all();
-        let mut round = self.shared.help();
+        let shared = &self.shared;
+        let ended = shared.ended_rounds.load(Ordering::Relaxed);
+        shared.begin(Round { count, ..Round::default() });
+        let mut round = shared.help();
+        if round.done < round.count {
+            drop(round);
+            shared.look(&shared.ended_rounds, ended);
+            round = lock(&shared.round);
+        }
         while round.done < round.count {
-            round = self.shared.ended.wait(round).unwrap_or_else(PoisonError::into_inner);
+            round = shared.ended.wait(round).unwrap_or_else(PoisonError::into_inner);
         }
         assert!(!round.panicked, "a thread of the trainer has panicked, see above");
     }
@@ -98,8 +150,7 @@ impl<J: Send + Sync + 'static> Pool<J> {
 
 impl<J: Send + Sync + 'static> Drop for Pool<J> {
     fn drop(&mut self) {
-        lock(&self.shared.round).over = true;
-        self.shared.begun.notify_all();
+        self.shared.begin(Round { over: true, ..Round::default() });
         self.threads.drain(..).for_each(|thread| drop(thread.join()));
     }
 }
