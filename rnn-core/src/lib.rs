@@ -62,6 +62,7 @@ pub mod model_file;
 pub mod network;
 pub mod optimizer;
 pub mod parameters;
+pub mod quant;
 pub mod random;
 pub mod scalar;
 pub mod scaling;
