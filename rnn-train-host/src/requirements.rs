@@ -118,7 +118,7 @@ mod tests {
     fn header(kind: Kind, inputs: usize, hidden: usize, window: usize) -> Header {
         let task = Task::Forecast { mode: Mode::Raw, target: 0 };
         let layers = Layers::one(kind, hidden);
-        Header { task, inputs, layers, window, self_tests: 0, two_biases: false, seed: 0 }
+        Header { task, inputs, layers, window, self_tests: 0, two_biases: false, numbers: Numbers::Float, seed: 0 }
     }
 
     #[test]

@@ -103,6 +103,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         window,
         self_tests: 4,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: u64::MAX - 5,
     };
     let scales = |_| Channel {

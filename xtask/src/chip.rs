@@ -43,6 +43,7 @@ pub(crate) fn models() -> Result<[Tested; 5]> {
         window: 0,
         self_tests: 16,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: 1,
     };
     let windowed = Header {

@@ -10,6 +10,8 @@
 //! Weights lie in tiles of R rows and two columns, tile after tile along the columns; what is missing
 //! of a tile are zeros. [`Layout`] says for whom which R is.
 
+use core::fmt;
+
 /// How the weights of a block lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -43,6 +45,16 @@ impl Layout {
     /// Which of the pairs of 8-bit weights holds that of row i and column j.
     pub const fn pair_place(columns: usize, i: usize, j: usize) -> usize {
         4 * (i / 4 * (columns / 2) + j / 2) + 2 * (i % 4 / 2) + j % 2
+    }
+}
+
+/// The format's name.
+impl fmt::Display for Width {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Width::Eight => "w8a16",
+            Width::Sixteen => "w16a16",
+        })
     }
 }
 

@@ -135,6 +135,12 @@ impl Plan {
         if self.symbols { 1 } else { self.inputs }
     }
 
+    /// The number that stands for the 1 of a one-hot input of this scale; `None` for inputs that are
+    /// numbers.
+    pub const fn one(&self, scale: f32) -> Option<i16> {
+        if self.symbols { Some(rounded(scale)) } else { None }
+    }
+
     /// Multiply-adds of a step with its readout.
     pub const fn multiply_adds(&self) -> usize {
         let (mut sum, mut i) = (0, 0);
@@ -189,10 +195,7 @@ impl<'a> IntegerNetwork<'a> {
     /// held within +-32767.
     #[inline(always)]
     pub fn number(&self, i: usize, u: f32) -> i16 {
-        let v = u * self.scale(i);
-        let v = v + if v < 0.0 { -0.5 } else { 0.5 };
-        // Saturates, and maps NaN to 0.
-        (v as i32).clamp(-32767, 32767) as i16
+        rounded(u * self.scale(i))
     }
 
     /// One step: x_t in, the memory ([`Plan::memory`] words) from t - 1 to t.
@@ -250,6 +253,15 @@ fn block_at<'a>(block: Block, format: Format, words: &mut &'a [i32]) -> BlockRef
     }
 }
 
+/// The nearest of -32767 ... 32767, halves away from 0; 0 for NaN.
+#[inline(always)]
+const fn rounded(v: f32) -> i16 {
+    // `as` saturates.
+    let v = (v + if v < 0.0 { -0.5 } else { 0.5 }) as i32;
+    let v = if v > 32767 { 32767 } else { v };
+    (if v < -32767 { -32767 } else { v }) as i16
+}
+
 /// [`IntegerNetwork::step`].
 struct Step<'a, 'm> {
     network: &'a IntegerNetwork<'a>,
@@ -280,7 +292,9 @@ impl IntegerWork for Step<'_, '_> {
             let v: &mut [i16] = bytemuck::try_cast_slice_mut(v).unwrap_or_default();
             v.iter_mut().zip(below.iter().take(inputs)).for_each(|(v, &x)| *v = x);
             let input = match x {
-                Inputs::Symbol(symbol) if i == 0 => Input::Symbol(symbol, network.number(0, 1.0)),
+                Inputs::Symbol(symbol) if i == 0 => {
+                    Input::Symbol(symbol, rounded(network.scale(0)))
+                }
                 _ => Input::InPlace,
             };
             let [a, b, c] = &network.blocks(i, &mut words);

@@ -87,6 +87,7 @@ pub(crate) const TINY_HEADER: Header = Header {
     window: 0,
     self_tests: 3,
     two_biases: false,
+    numbers: Numbers::Float,
     seed: 0x0123_4567_89AB_CDEF,
 };
 
@@ -125,6 +126,7 @@ pub(crate) fn stack() -> Made {
         layers: layers.expect("room for two"),
         self_tests: 4,
         two_biases: true,
+        numbers: Numbers::Float,
         seed: 5,
         ..TINY_HEADER
     };

@@ -83,6 +83,7 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
         window,
         self_tests: 0,
         two_biases: true,
+        numbers: Numbers::Float,
         seed: description.seed.unwrap_or(0),
     };
     let samples = description.samples.unwrap_or_else(|| made_up_samples(&header, &channels));

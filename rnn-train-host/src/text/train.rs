@@ -216,6 +216,7 @@ fn header(vocabulary: &Vocabulary, options: &Options) -> Header {
         window: 0,
         self_tests: SELF_TESTS,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: options.seed,
     }
 }

@@ -341,6 +341,7 @@ mod tests {
             window: 0,
             self_tests: 0,
             two_biases: false,
+            numbers: Numbers::Float,
             seed,
         };
         let mut parameters = vec![0.0; header.shape().parameters()];

@@ -182,6 +182,7 @@ impl<'a> Trainee<'a> {
             window: if setting.windowed { setting.window } else { 0 },
             self_tests: SELF_TESTS.min(data.split.train.len()),
             two_biases: false,
+            numbers: Numbers::Float,
             seed: setting.seed,
         };
         data.model(header, parameters)

@@ -46,7 +46,7 @@ impl Limits {
 
 fn header(inputs: usize, layers: Layers, window: usize) -> Header {
     let task = Task::Forecast { mode: Mode::Raw, target: 0 };
-    Header { task, inputs, layers, window, self_tests: 0, two_biases: false, seed: 0 }
+    Header { task, inputs, layers, window, self_tests: 0, two_biases: false, numbers: Numbers::Float, seed: 0 }
 }
 
 /// The settings of a search, numbered.

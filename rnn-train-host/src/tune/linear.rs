@@ -103,6 +103,7 @@ fn register(data: &Data<'_>, mode: Mode, lags: usize, small: f32, weights: &DMat
         window: 0,
         self_tests: SELF_TESTS.min(data.split.train.len()),
         two_biases: false,
+        numbers: Numbers::Float,
         seed: 0,
     };
     data.model(header, parameters)
