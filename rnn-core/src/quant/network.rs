@@ -220,6 +220,14 @@ impl<'a> IntegerNetwork<'a> {
         v.get(inputs..inputs + plan.layers.hidden()).unwrap_or_default()
     }
 
+    /// All blocks with their tensors, in the order of the file.
+    pub(super) fn all_blocks(&self) -> impl Iterator<Item = (Block, BlockRef<'a>)> + use<'a> {
+        let plan = self.plan;
+        let (_, mut words) = self.words.split_at_checked(plan.scales()).unwrap_or_default();
+        let blocks = (0..=plan.layers.count()).flat_map(move |i| plan.blocks(i));
+        blocks.map(move |block| (block, block_at(block, plan.format, &mut words)))
+    }
+
     /// The blocks of cell `i` from the front of `words`, which moves on.
     #[inline(always)]
     fn blocks(&self, i: usize, words: &mut &'a [i32]) -> [BlockRef<'a>; MAX_BLOCKS] {
