@@ -10,7 +10,7 @@ use rnn_core::forecast::Forecaster;
 use rnn_core::gru::{Gru, Reset};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::lstm::Lstm;
-use rnn_core::model_file::{Contents, Error, Header, Task, Unit, encode};
+use rnn_core::model_file::{Contents, Error, Header, Numbers, Task, Unit, encode};
 use rnn_core::network::Network;
 use rnn_core::parameters::Parameters;
 use rnn_core::random::SplitMix64;

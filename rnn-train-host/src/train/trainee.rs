@@ -1,7 +1,7 @@
 //! One network in training: what it is, where it stands, and how it moves on.
 
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task};
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::network::Shape;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;

@@ -9,7 +9,7 @@
 use nalgebra::DMatrix;
 use rnn_core::activation::Activation;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task};
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::network::Shape;
 use rnn_core::scaling::Mode;
 
