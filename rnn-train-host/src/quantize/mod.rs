@@ -25,8 +25,9 @@ use crate::data::{Split, Table};
 use crate::model::Model;
 use rows::{Rows, integers, unit_of_narrow};
 
-/// Of the scaled inputs of the training part, this share lies within half of what 16 bits hold; what
-/// lies beyond them is held at their ends. Not the largest: a single outlier would coarsen all others.
+/// Of the scaled inputs of the training part, this share lies within a quarter of what 16 bits hold: room
+/// for levels that were never seen. What lies beyond is held at the ends. Not all of them: a single outlier
+/// would coarsen all others.
 const SHARE: f64 = 0.999;
 
 /// The model with its weights in integers; the file that is written of it has `layout`. The inputs'
@@ -148,7 +149,7 @@ fn input_scales(model: &Model, table: &Table) -> Vec<f32> {
         let at = (SHARE * inputs.len() as f64).ceil() as usize;
         let most = inputs.get(at.saturating_sub(1)).copied().unwrap_or(0.0);
         // What never varies may do so later.
-        32767.0 / (2.0 * if most > 0.0 { most } else { 1.0 })
+        32767.0 / (4.0 * if most > 0.0 { most } else { 1.0 })
     };
     model.channels.iter().enumerate().map(scale).collect()
 }
