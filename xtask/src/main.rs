@@ -1,6 +1,7 @@
 //! Project commands: `cargo xtask test`, `demo`, `bench`. They set up what is missing.
 
 mod bench;
+mod board;
 mod chip;
 mod command;
 mod demo;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 #[command(name = "cargo xtask", about = "Project commands")]
 enum Arguments {
     /// Runs every test, on the host and on emulated chips
-    Test,
+    Test(test::Arguments),
     /// Trains on a real series, runs the model on an emulated Cortex-M4, and compares
     Demo,
     /// Measures the speed of training and streaming on this machine
@@ -27,7 +28,7 @@ enum Arguments {
 
 fn main() -> ExitCode {
     let held = match Arguments::parse() {
-        Arguments::Test => test::run(),
+        Arguments::Test(arguments) => test::run(&arguments),
         Arguments::Demo => demo::run(),
         Arguments::Bench(arguments) => bench::run(&arguments),
     };

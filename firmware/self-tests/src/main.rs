@@ -1,7 +1,7 @@
 //! Self-tests on the target, in the build that ships. Every result is a line of JSON in the log;
-//! the exit code tells whether all held.
+//! the exit code tells whether all held. Built from a board's folder, for that board.
 //!
-//! Instructions are only right in QEMU with `-icount shift=10`, as `cargo xtask test` starts it.
+//! Instructions are only right in QEMU with `-icount shift=8`, as `cargo xtask test` starts it.
 #![no_std]
 #![no_main]
 
@@ -11,6 +11,8 @@ mod cost;
 use app::embedded::{FILE, MODEL, WINDOW};
 use cortex_m_rt::entry;
 use rnn_core::check::CHECKS;
+
+support::interrupts!();
 
 #[entry]
 fn main() -> ! {
@@ -25,5 +27,5 @@ fn main() -> ! {
     report("the embedded model's samples", MODEL.self_test::<WINDOW>(&FILE) == 0);
     conversation::run(&mut report);
     cost::run(&mut report);
-    board::exit(failed.min(1))
+    support::exit(failed.min(1))
 }

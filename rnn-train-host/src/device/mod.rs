@@ -20,8 +20,9 @@ pub enum Device {
     Qemu(String),
 }
 
-/// Machines that there is firmware for.
-const MACHINES: [&str; 1] = ["mps2-an386"];
+/// Machines that there is firmware for, the smallest core first.
+pub const MACHINES: [&str; 6] =
+    ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"];
 
 impl FromStr for Device {
     type Err = String;
@@ -30,7 +31,7 @@ impl FromStr for Device {
         match name.strip_prefix("qemu:") {
             Some(machine) if MACHINES.contains(&machine) => Ok(Self::Qemu(machine.into())),
             _ => Err(format!(
-                "unknown device \"{name}\"; there is {}",
+                "unknown device \"{name}\"; there are {}",
                 MACHINES.map(|machine| format!("qemu:{machine}")).join(", ")
             )),
         }
@@ -107,7 +108,9 @@ mod tests {
 
     #[test]
     fn devices_have_names() {
-        assert_eq!("qemu:mps2-an386".parse(), Ok(Device::Qemu("mps2-an386".into())));
+        for machine in ["microbit", "mps2-an386"] {
+            assert_eq!(format!("qemu:{machine}").parse(), Ok(Device::Qemu(machine.into())));
+        }
         let error = "qemu:toaster".parse::<Device>().unwrap_err();
         assert!(error.contains("toaster") && error.contains("qemu:mps2-an386"), "{error}");
     }

@@ -41,14 +41,15 @@ pub(crate) fn sizes(elf: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
-/// Disassembles an ELF file for a Cortex-M4 and walks the calls from the one function with this
+/// Disassembles an ELF file for a core, such as `cortex-m4`, and walks the calls from the one function with this
 /// path, such as `app::step`; generics and hashes are left away.
-pub(crate) fn walk(elf: &Path, root: &str) -> Result<Walk> {
+pub(crate) fn walk(cpu: &str, elf: &Path, root: &str) -> Result<Walk> {
     let bytes = read(elf)?;
     let file = parse(elf, &bytes)?;
     let output = Command::new(setup::objdump()?)
         // Without the zeroes left out: what is between two instructions must be seen.
-        .args(["--disassemble", "--disassemble-zeroes", "--no-show-raw-insn", "--mcpu=cortex-m4"])
+        .args(["--disassemble", "--disassemble-zeroes", "--no-show-raw-insn"])
+        .arg(format!("--mcpu={cpu}"))
         .arg(elf)
         .output()
         .with_context(|| format!("can't disassemble {}", elf.display()))?;

@@ -5,7 +5,7 @@ use cortex_m_rt::{ExceptionFrame, exception};
 
 /// Exit code after a panic.
 const PANIC: i32 = 101;
-/// Exit code after a hardware fault.
+/// Exit code after a hardware fault, or an interrupt that nothing has enabled.
 const FAULT: i32 = 102;
 
 /// Leaves the emulator.
@@ -25,5 +25,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 #[exception]
 #[allow(unsafe_code)] // The attribute asks for it: a fault handler must not assume anything.
 unsafe fn HardFault(_frame: &ExceptionFrame) -> ! {
+    exit(FAULT)
+}
+
+/// What stands in the interrupt table where no interrupt is expected.
+pub extern "C" fn unexpected() {
     exit(FAULT)
 }
