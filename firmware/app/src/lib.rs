@@ -7,7 +7,7 @@
 pub mod embedded;
 mod error_meter;
 
-use embedded::{CHANNELS, FILE, HIDDEN, MODEL, Predictor, WINDOW};
+use embedded::{CHANNELS, FILE, HIDDEN, Predictor, WINDOW};
 use error_meter::ErrorMeter;
 use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Stats, Values};
 
@@ -62,7 +62,7 @@ impl App {
     /// Starts with the state at rest.
     pub fn new() -> Self {
         Self {
-            predictor: Predictor::new(&MODEL),
+            predictor: embedded::predictor(),
             decoder: Decoder::new(),
             errors: ErrorMeter::new(),
             last: None,

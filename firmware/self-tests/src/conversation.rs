@@ -1,6 +1,6 @@
 //! The application, asked over the link as a host asks it.
 
-use app::embedded::{CHANNELS, MODEL, Predictor};
+use app::embedded::{self, CHANNELS};
 use app::{App, Board, Event};
 use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Refusal, Values};
 
@@ -84,7 +84,7 @@ impl Talk {
 /// Runs every test of this file.
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     let mut talk = Talk { app: App::new(), line: Line { answer: [0; MAX_FRAME], length: 0 } };
-    let mut predictor = Predictor::new(&MODEL);
+    let mut predictor = embedded::predictor();
     let mut expected = || predictor.step(&SAMPLE).map(f32::to_bits);
 
     let info = talk.ask(1, Message::Hello, |frame| match frame.message {

@@ -203,6 +203,45 @@ impl<'a> ModelFile<'a> {
         words.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b))
     }
 
+    /// The words of a network of integers, for a `static` in flash. [`Error::Shape`] when there are
+    /// not N of them.
+    pub const fn integer_words<const N: usize>(&self) -> Result<[i32; N], Error> {
+        let Header { inputs, layers, numbers, .. } = self.header;
+        if matches!(numbers, Numbers::Float) || self.header.tensor_words() != N {
+            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        }
+        let mut words = [0; N];
+        let mut i = 0;
+        while i < N {
+            words[i] = u32_at(self.bytes, self.header.tensors_at() + 4 * i) as i32;
+            i += 1;
+        }
+        Ok(words)
+    }
+
+    /// The scales of all channels. [`Error::Shape`] when there are not I of them.
+    pub const fn channels<const I: usize>(&self) -> Result<[Channel; I], Error> {
+        let Header { inputs, layers, .. } = self.header;
+        if inputs != I {
+            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        }
+        let mut channels = [Channel::IDENTITY; I];
+        let mut i = 0;
+        while i < I {
+            channels[i] = self.channel(i);
+            i += 1;
+        }
+        Ok(channels)
+    }
+
+    /// Raw, residual or difference. [`Error::Field`] when the model isn't a forecaster.
+    pub const fn mode(&self) -> Result<Mode, Error> {
+        match self.header.task {
+            Task::Forecast { mode, .. } => Ok(mode),
+            Task::Text(_) => Err(Error::Field { offset: 10 }),
+        }
+    }
+
     /// The network of integers in place, for a file that lies on a 4-byte boundary of a little-endian
     /// machine; `None` elsewhere, and where the numbers are others.
     pub fn integer_network(&self) -> Option<IntegerNetwork<'a>> {
@@ -355,20 +394,10 @@ impl<'a> ModelFile<'a> {
     where
         C: Cell<f32, I, H> + Copy,
     {
-        let Task::Forecast { mode, .. } = self.header.task else {
-            return Err(Error::Field { offset: 10 });
-        };
-        let network = match self.network(cell) {
-            Ok(network) => network,
-            Err(error) => return Err(error),
-        };
-        let mut channels = [Channel::IDENTITY; I];
-        let mut i = 0;
-        while i < I {
-            channels[i] = self.channel(i);
-            i += 1;
+        match (self.network(cell), self.channels(), self.mode()) {
+            (Ok(network), Ok(channels), Ok(mode)) => Ok(Forecaster { network, channels, mode }),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         }
-        Ok(Forecaster { network, channels, mode })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::fixed::O_BITS;
 use super::network::{Inputs, IntegerNetwork};
 use crate::forecast::{self, Memory, Running};
-use crate::model_file::{ModelFile, Task};
+use crate::model_file::ModelFile;
 use crate::scaling::{Channel, Mode};
 
 /// A network with its memory, between the scaled numbers of a sample and integers.
@@ -61,12 +61,13 @@ pub struct Predictor<'m, const I: usize, const M: usize, const W: usize> {
 }
 
 impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> {
-    /// Starts from rest with no sample seen. `None` when the file isn't a forecaster of integers with
-    /// these sizes, or doesn't lie on a 4-byte boundary.
-    pub fn new(file: &ModelFile<'m>, channels: &'m [Channel; I]) -> Option<Self> {
-        let Task::Forecast { mode, .. } = file.header.task else { return None };
-        let network = file.integer_network()?;
-        if file.header.inputs != I || network.plan().memory() != M || file.header.window != W {
+    /// Starts from rest with no sample seen. `None` when I or M isn't the network's.
+    pub const fn new(
+        network: IntegerNetwork<'m>,
+        channels: &'m [Channel; I],
+        mode: Mode,
+    ) -> Option<Self> {
+        if network.plan().inputs != I || network.plan().memory() != M {
             return None;
         }
         Some(Predictor {
