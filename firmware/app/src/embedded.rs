@@ -67,19 +67,20 @@ macro_rules! integer_model {
         /// The scales of its channels, in flash.
         static SCALES: [Channel; CHANNELS] = of_the_file(FILE.channels());
 
-        /// The model with its state.
-        pub type Predictor = quant::Predictor<'static, CHANNELS, { PLAN.memory() }, WINDOW>;
+        /// The network's type.
+        pub enum Network {}
 
-        const START: Predictor = {
-            let network = match IntegerNetwork::new(PLAN, &WORDS) {
+        impl quant::Embedded for Network {
+            const NETWORK: IntegerNetwork<'static> = match IntegerNetwork::new(PLAN, &WORDS) {
                 Some(network) => network,
                 None => panic!("the words are as many as the plan says"),
             };
-            match Predictor::new(network, &SCALES, of_the_file(FILE.mode())) {
-                Some(predictor) => predictor,
-                None => panic!("the sizes are the file's"),
-            }
-        };
+        }
+
+        /// The model with its state.
+        pub type Predictor = quant::Predictor<Network, CHANNELS, { PLAN.memory() }, WINDOW>;
+
+        const START: Predictor = Predictor::new(&SCALES, of_the_file(FILE.mode()));
 
         /// The model with its state at rest.
         pub fn predictor() -> Predictor {

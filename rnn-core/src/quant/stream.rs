@@ -1,5 +1,7 @@
 //! A network of integers in the middle of a stream.
 
+use core::marker::PhantomData;
+
 use super::fixed::O_BITS;
 use super::network::{Inputs, IntegerNetwork};
 use crate::forecast::{self, Memory, Running};
@@ -44,12 +46,18 @@ pub fn output(o: i32) -> f32 {
     o as f32 * (1.0 / (1u32 << O_BITS) as f32)
 }
 
+/// A network that is known when a program is compiled: from there on the compiler knows its cells and
+/// sizes, and only their code is left.
+pub trait Embedded {
+    /// The network, its words in a `static`.
+    const NETWORK: IntegerNetwork<'static>;
+}
+
 /// A predictor over a forecaster of integers: I channels, a memory of M words, windows of W samples
 /// (0: the state is carried). [`stream::Predictor`](crate::stream::Predictor) says what it does.
 #[derive(Clone, Debug)]
-pub struct Predictor<'m, const I: usize, const M: usize, const W: usize> {
-    network: IntegerNetwork<'m>,
-    channels: &'m [Channel; I],
+pub struct Predictor<N, const I: usize, const M: usize, const W: usize> {
+    channels: &'static [Channel; I],
     mode: Mode,
     memory: [i32; M],
     last: [f32; I],
@@ -58,20 +66,20 @@ pub struct Predictor<'m, const I: usize, const M: usize, const W: usize> {
     filled: usize,
     x: [i16; I],
     o: [i32; I],
+    network: PhantomData<N>,
 }
 
-impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> {
-    /// Starts from rest with no sample seen. `None` when I or M isn't the network's.
-    pub const fn new(
-        network: IntegerNetwork<'m>,
-        channels: &'m [Channel; I],
-        mode: Mode,
-    ) -> Option<Self> {
-        if network.plan().inputs != I || network.plan().memory() != M {
-            return None;
-        }
-        Some(Predictor {
-            network,
+impl<N: Embedded, const I: usize, const M: usize, const W: usize> Predictor<N, I, M, W> {
+    /// Another I or M than the network's doesn't compile.
+    const FITS: () = {
+        let plan = N::NETWORK.plan();
+        assert!(plan.inputs == I && plan.memory() == M, "the predictor's sizes are the network's");
+    };
+
+    /// Starts from rest with no sample seen.
+    pub const fn new(channels: &'static [Channel; I], mode: Mode) -> Self {
+        let () = Self::FITS;
+        Predictor {
             channels,
             mode,
             memory: [0; M],
@@ -81,7 +89,8 @@ impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> 
             filled: 0,
             x: [0; I],
             o: [0; I],
-        })
+            network: PhantomData,
+        }
     }
 
     /// Takes one sample, returns the prediction of the next one.
@@ -94,12 +103,8 @@ impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> 
             recent: self.recent.as_flattened_mut(),
             filled: &mut self.filled,
         };
-        let mut live = Live {
-            network: &self.network,
-            memory: &mut self.memory,
-            x: &mut self.x,
-            o: &mut self.o,
-        };
+        let mut live =
+            Live { network: &N::NETWORK, memory: &mut self.memory, x: &mut self.x, o: &mut self.o };
         forecast::step(&mut live, self.channels, self.mode, memory, sample, &mut prediction);
         prediction
     }
