@@ -3,7 +3,7 @@
 
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layer};
-use rnn_core::model_file::{ModelFile, Numbers};
+use rnn_core::model_file::{ModelFile, Numbers, Task};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -18,15 +18,19 @@ fn main() -> Result<(), String> {
     let file = ModelFile::parse(&bytes)
         .map_err(|error| format!("RNN_MODEL={}: {error}", path.display()))?;
 
+    let kind = match file.header.task {
+        Task::Forecast { .. } => "forecaster",
+        Task::Text(_) => "text",
+    };
     let source = match file.header.numbers {
         Numbers::Float => {
             let shape = file.header.shape();
             let cells = shape.layers().enumerate().map(|(i, layer)| cell(i, layer));
             let stacked = |lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}");
             let cell = cells.reduce(stacked).unwrap_or_default();
-            format!("float_model!({shape}, {cell});\n")
+            format!("float_{kind}!({shape}, {cell});\n")
         }
-        Numbers::Integer(_) => "integer_model!();\n".into(),
+        Numbers::Integer(_) => format!("integer_{kind}!();\n"),
     };
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     fs::write(Path::new(&out).join("model.rs"), source).map_err(|error| error.to_string())

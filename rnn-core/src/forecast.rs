@@ -23,6 +23,8 @@ pub trait Running {
     fn rest(&mut self);
     /// Takes the scaled inputs of one sample.
     fn step(&mut self, u: &[f32]);
+    /// Takes a symbol.
+    fn step_symbol(&mut self, symbol: u16);
     /// The readout of the state, scaled.
     fn read(&mut self, o: &mut [f32]);
 }

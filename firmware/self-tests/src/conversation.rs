@@ -1,6 +1,6 @@
 //! The application, asked over the link as a host asks it.
 
-use app::embedded::{self, CHANNELS};
+use app::embedded::{self, CHANNELS, FILE, OUTPUTS};
 use app::{App, Board, Event};
 use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Refusal, Values};
 
@@ -70,7 +70,7 @@ impl Talk {
         (event, decoder.push(*last).and_then(Result::ok).map(read))
     }
 
-    fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; CHANNELS]>) {
+    fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; OUTPUTS]>) {
         let raw = SAMPLE.map(f32::to_le_bytes);
         let (event, bits) =
             self.ask(sequence, Message::Sample(Values::new(&raw)), |frame| match frame.message {
@@ -91,7 +91,10 @@ pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
         Message::Info(info) => (frame.sequence, usize::from(info.inputs)),
         _ => (0, 0),
     });
-    report("greeting: the model's shape", info == (Some(Event::Greeted), Some((1, CHANNELS))));
+    report(
+        "greeting: the model's shape",
+        info == (Some(Event::Greeted), Some((1, FILE.header.inputs))),
+    );
 
     let first = expected();
     report("sample: a prediction", talk.sample(2) == (Some(Event::Stepped), Some(first)));

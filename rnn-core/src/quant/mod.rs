@@ -14,4 +14,4 @@ mod stream;
 
 pub use network::{Inputs, IntegerNetwork, Plan};
 pub use pack::{BlockValues, pack, repack};
-pub use stream::{Embedded, Live, Predictor, output};
+pub use stream::{Embedded, Live, Predictor, Writer, output};

@@ -7,6 +7,7 @@ use super::network::{Inputs, IntegerNetwork};
 use crate::forecast::{self, Memory, Running};
 use crate::model_file::ModelFile;
 use crate::scaling::{Channel, Mode};
+use crate::text;
 
 /// A network with its memory, between the scaled numbers of a sample and integers.
 #[derive(Debug)]
@@ -34,6 +35,10 @@ impl Running for Live<'_> {
         self.network.step(Inputs::Values(self.x), self.memory);
     }
     #[inline(always)]
+    fn step_symbol(&mut self, symbol: u16) {
+        self.network.step(Inputs::Symbol(symbol), self.memory);
+    }
+    #[inline(always)]
     fn read(&mut self, o: &mut [f32]) {
         self.network.read(self.memory, self.o);
         o.iter_mut().zip(&*self.o).for_each(|(o, &sum)| *o = output(sum));
@@ -51,6 +56,11 @@ pub fn output(o: i32) -> f32 {
 pub trait Embedded {
     /// The network, its words in a `static`.
     const NETWORK: IntegerNetwork<'static>;
+}
+
+const fn fits<N: Embedded>(inputs: usize, memory: usize) {
+    let plan = N::NETWORK.plan();
+    assert!(plan.inputs == inputs && plan.memory() == memory, "the sizes are the network's");
 }
 
 /// A predictor over a forecaster of integers: I channels, a memory of M words, windows of W samples
@@ -71,10 +81,7 @@ pub struct Predictor<N, const I: usize, const M: usize, const W: usize> {
 
 impl<N: Embedded, const I: usize, const M: usize, const W: usize> Predictor<N, I, M, W> {
     /// Another I or M than the network's doesn't compile.
-    const FITS: () = {
-        let plan = N::NETWORK.plan();
-        assert!(plan.inputs == I && plan.memory() == M, "the predictor's sizes are the network's");
-    };
+    const FITS: () = fits::<N>(I, M);
 
     /// Starts from rest with no sample seen.
     pub const fn new(channels: &'static [Channel; I], mode: Mode) -> Self {
@@ -120,5 +127,45 @@ impl<N: Embedded, const I: usize, const M: usize, const W: usize> Predictor<N, I
             wrong += usize::from(both.any(|((_, e), p)| e.to_bits() != p.to_bits()));
         }
         wrong
+    }
+}
+
+/// A network of integers on text: I symbols, a memory of M words. [`stream::Writer`](crate::stream::Writer)
+/// says what it does.
+#[derive(Clone, Debug)]
+pub struct Writer<N, const I: usize, const M: usize> {
+    memory: [i32; M],
+    sums: [i32; I],
+    o: [f32; I],
+    network: PhantomData<N>,
+}
+
+impl<N: Embedded, const I: usize, const M: usize> Writer<N, I, M> {
+    /// Another I or M than the network's doesn't compile.
+    const FITS: () = fits::<N>(I, M);
+
+    /// Starts from the state at rest.
+    pub const fn new() -> Self {
+        let () = Self::FITS;
+        Writer { memory: [0; M], sums: [0; I], o: [0.0; I], network: PhantomData }
+    }
+
+    /// Reads a symbol and chooses the next one; see [`text::choose`].
+    #[inline]
+    pub fn step(&mut self, symbol: u16, temperature: f32, random: f32) -> u16 {
+        let Writer { memory, sums, o, .. } = self;
+        let mut live = Live { network: &N::NETWORK, memory, x: &mut [], o: sums };
+        text::step(&mut live, symbol, o, temperature, random)
+    }
+
+    /// What the last step's outputs were, in front of the softmax.
+    pub fn output(&self) -> &[f32; I] {
+        &self.o
+    }
+}
+
+impl<N: Embedded, const I: usize, const M: usize> Default for Writer<N, I, M> {
+    fn default() -> Self {
+        Self::new()
     }
 }
