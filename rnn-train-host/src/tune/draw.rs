@@ -54,6 +54,7 @@ fn header(inputs: usize, layers: Layers, window: usize) -> Header {
 pub(super) struct Draw<'a> {
     options: &'a Options,
     longest: usize,
+    /// What networks may read and predict.
     pub(super) modes: Vec<Mode>,
     /// Kinds and sizes within the limits.
     cells: Vec<(Kind, Vec<usize>)>,

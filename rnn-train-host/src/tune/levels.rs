@@ -17,7 +17,7 @@ const ROWS_PER_LAG: usize = 4;
 /// ρ over its standard error, below which a wandering level comes once in a hundred times (W. Fuller,
 /// "Introduction to Statistical Time Series", 1976, table 8.5.2, with a constant, many rows).
 const SURE: f64 = -3.43;
-/// Keeps columns apart that depend on one another, as those of a ramp or a pure sine do.
+/// Keeps columns apart that depend on one another, as those of a ramp or of a pure sine.
 const RIDGE: f64 = 1e-9;
 
 /// Whether those of every channel do, as far as the rows before the test part tell.
@@ -34,7 +34,7 @@ pub(super) fn come_back(data: &Data<'_>) -> bool {
     })
 }
 
-/// ρ over its standard error; `None` for a constant.
+/// ρ over its standard error; `None` for a constant, or too few values to tell.
 fn statistic(values: &[f64], lags: usize) -> Option<f64> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -52,7 +52,8 @@ fn statistic(values: &[f64], lags: usize) -> Option<f64> {
     let levels = scaled(values.iter().map(|value| value - mean).collect());
     let changes = scaled(changes);
     // Row t explains the change that follows it: 1, level, changes up to it.
-    let rows = changes.len() - lags;
+    let rows = changes.len().checked_sub(lags)?;
+    let freedom = rows.checked_sub(2 + lags).filter(|&freedom| freedom > 0)?;
     let x = DMatrix::from_fn(rows, 2 + lags, |t, column| match column {
         0 => 1.0,
         1 => levels[t + lags],
@@ -63,7 +64,7 @@ fn statistic(values: &[f64], lags: usize) -> Option<f64> {
     (0..2 + lags).for_each(|i| squares[(i, i)] += RIDGE * rows as f64);
     let inverse = squares.cholesky()?.inverse();
     let weights = &inverse * x.tr_mul(&y);
-    let rest = (y - x * &weights).norm_squared() / (rows - 2 - lags) as f64;
+    let rest = (y - x * &weights).norm_squared() / freedom as f64;
     Some(weights[1] / (rest * inverse[(1, 1)]).sqrt())
 }
 
@@ -98,6 +99,7 @@ mod tests {
         let sine: Vec<f64> = (0..500).map(|t| libm::sin(0.1 * f64::from(t))).collect();
         assert!(t(&sine) < SURE, "{}", t(&sine));
         assert_eq!(statistic(&[3.0; 100], LAGS), None);
+        assert!((0..6).all(|count| statistic(&ramp[..count], 1).is_none()));
     }
 
     #[test]
