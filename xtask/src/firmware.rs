@@ -61,6 +61,14 @@ pub(crate) fn build(board: &Board, model: &Path, profile: Profile) -> Result<Bui
     Ok(Built { app: image(board.name), self_tests: image("self-tests") })
 }
 
+/// Builds the jobs whose instructions are counted.
+pub(crate) fn build_counts(board: &Board, profile: Profile) -> Result<PathBuf> {
+    let mut command = cargo(&board.folder());
+    command.args(["build", "--locked", "--quiet", "--profile", profile.name()]);
+    run(command.args(["--package", "counts"]))?;
+    Ok(board.image(profile.name(), "counts"))
+}
+
 /// What the self-tests have measured on the emulated chip.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {

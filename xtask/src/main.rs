@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask test`, `demo`, `bench`. They set up what is missing.
+//! Project commands: `cargo xtask test`, `demo`, `mcu`, `bench`. They set up what is missing.
 
 mod bench;
 mod board;
@@ -7,6 +7,7 @@ mod command;
 mod demo;
 mod elf;
 mod firmware;
+mod mcu;
 mod setup;
 mod summary;
 mod tally;
@@ -22,6 +23,8 @@ enum Arguments {
     Test(test::Arguments),
     /// Trains on a real series, runs the model on an emulated Cortex-M4, and compares
     Demo,
+    /// Counts the instructions of a step on every emulated chip
+    Mcu(mcu::Arguments),
     /// Measures the speed of training and streaming on this machine
     Bench(bench::Arguments),
 }
@@ -29,6 +32,7 @@ enum Arguments {
 fn main() -> ExitCode {
     let held = match Arguments::parse() {
         Arguments::Test(arguments) => test::run(&arguments),
+        Arguments::Mcu(arguments) => mcu::run(&arguments),
         Arguments::Demo => demo::run(),
         Arguments::Bench(arguments) => bench::run(&arguments),
     };
