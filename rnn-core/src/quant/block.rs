@@ -10,6 +10,8 @@
 //! Weights lie in tiles of R rows and two columns, tile after tile along the columns; what is missing
 //! of a tile are zeros. [`Layout`] says for whom which R is.
 
+use crate::kernel::integer::OneHot;
+
 /// How the weights of a block lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -162,16 +164,19 @@ impl<'a> BlockRef<'a> {
         v.split_at_checked(v.len().saturating_sub(self.narrow_columns)).unwrap_or_default()
     }
 
-    /// out = bias, to be multiplied.
+    /// out = bias, with the product with a one-hot input where there is one.
     #[inline(always)]
-    pub fn start(&self, out: &mut [i32]) {
+    pub fn start(&self, hot: OneHot, out: &mut [i32]) {
         out.iter_mut().zip(self.bias).for_each(|(out, &bias)| *out = bias);
+        if let Some((symbol, one)) = hot {
+            self.look_up(symbol, one, out);
+        }
     }
 
     /// out += `one` times wide column `symbol`: the product with a one-hot input. A symbol beyond the
     /// columns adds nothing.
     #[inline(always)]
-    pub fn look_up(&self, symbol: u16, one: i16, out: &mut [i32]) {
+    fn look_up(&self, symbol: u16, one: i16, out: &mut [i32]) {
         let (symbol, columns) = (usize::from(symbol), self.wide_columns);
         if symbol >= columns {
             return;

@@ -1,22 +1,13 @@
 //! The integer cells: the equations of [`elman`](crate::elman), [`gru`](crate::gru) and
 //! [`lstm`](crate::lstm) in the fixed-point numbers of [`fixed`](super::fixed).
 //!
-//! A cell reads v = (x, h): its inputs, filled up to an even number, then its state, filled up too. Its
-//! sums are requantised to tanh's argument; those of a sigmoid to half of theirs.
+//! A cell reads v = (x, h): its inputs, filled up to an even number, then its state, filled up too;
+//! with a one-hot input v is the state alone. Its sums are requantised to tanh's argument; those of a sigmoid to half of theirs.
 
 use super::block::BlockRef;
 use super::fixed::{C_BITS, Z_BITS, blend, cell, multiply, scale};
 use crate::cell::take;
-use crate::kernel::integer::Kernel;
-
-/// What the cell reads beside its state.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Input {
-    /// It stands in v.
-    InPlace,
-    /// A one-hot input of a symbol, with the number that stands for 1; v is the state alone.
-    Symbol(u16, i16),
-}
+use crate::kernel::integer::{Kernel, OneHot};
 
 /// What an Elman cell squashes with.
 #[derive(Clone, Copy, Debug)]
@@ -39,29 +30,19 @@ fn halves(mut r_z: &[i32], hidden: usize) -> (&[i32], &[i32]) {
     (r, r_z.get(..hidden).unwrap_or_default())
 }
 
-/// Gates as sums: z = requantised(b + W v).
-#[inline(always)]
-fn sums<K: Kernel>(block: &BlockRef<'_>, input: Input, v: &[i16], z: &mut [i32]) {
-    block.start(z);
-    if let Input::Symbol(symbol, one) = input {
-        block.look_up(symbol, one, z);
-    }
-    K::multiply(block, v, z);
-}
-
 /// h = sigma(W v + b), sigma being tanh or the sigmoid.
 #[inline(always)]
 pub(super) fn elman<K: Kernel>(
     block: &BlockRef<'_>,
     squash: Squash,
-    input: Input,
+    hot: OneHot,
     v: &mut [i16],
     inputs: usize,
     hidden: usize,
     mut z: &mut [i32],
 ) {
     let z = take(&mut z, block.bias.len());
-    sums::<K>(block, input, v, z);
+    K::multiply(block, hot, v, z);
     K::tanh(z);
     let h = v.get_mut(inputs..).unwrap_or_default();
     let units = h.iter_mut().zip(z).take(hidden);
@@ -75,14 +56,14 @@ pub(super) fn elman<K: Kernel>(
 #[inline(always)]
 pub(super) fn lstm<K: Kernel>(
     block: &BlockRef<'_>,
-    input: Input,
+    hot: OneHot,
     v: &mut [i16],
     inputs: usize,
     c: &mut [i32],
     mut z: &mut [i32],
 ) {
     let mut gates = take(&mut z, block.bias.len());
-    sums::<K>(block, input, v, gates);
+    K::multiply(block, hot, v, gates);
     K::tanh(gates);
     let hidden = c.len();
     let [i, f, g, o] = [(); 4].map(|()| take(&mut gates, hidden));
@@ -102,7 +83,7 @@ pub(super) fn lstm<K: Kernel>(
 #[inline(always)]
 pub(super) fn gru_after<K: Kernel>(
     [gates, candidate, state]: [&BlockRef<'_>; 3],
-    input: Input,
+    hot: OneHot,
     v: &mut [i16],
     inputs: usize,
     hidden: usize,
@@ -111,11 +92,11 @@ pub(super) fn gru_after<K: Kernel>(
     let r_z = take(&mut z, gates.bias.len());
     let n = take(&mut z, candidate.bias.len());
     let q = take(&mut z, state.bias.len());
-    sums::<K>(gates, input, v, r_z);
+    K::multiply(gates, hot, v, r_z);
     K::tanh(r_z);
     let (x, h) = v.split_at_mut_checked(inputs).unwrap_or_default();
-    sums::<K>(candidate, input, x, n);
-    sums::<K>(state, Input::InPlace, h, q);
+    K::multiply(candidate, hot, x, n);
+    K::multiply(state, None, h, q);
     let (r, z) = halves(r_z, hidden);
     for ((n, q), &r) in n.iter_mut().zip(q).zip(r) {
         *n += scale(*q, sigmoid(r));
@@ -131,7 +112,7 @@ pub(super) fn gru_after<K: Kernel>(
 #[inline(always)]
 pub(super) fn gru_before<K: Kernel>(
     [gates, candidate]: [&BlockRef<'_>; 2],
-    input: Input,
+    hot: OneHot,
     v: &mut [i16],
     u: &mut [i16],
     inputs: usize,
@@ -140,7 +121,7 @@ pub(super) fn gru_before<K: Kernel>(
 ) {
     let r_z = take(&mut z, gates.bias.len());
     let n = take(&mut z, candidate.bias.len());
-    sums::<K>(gates, input, v, r_z);
+    K::multiply(gates, hot, v, r_z);
     K::tanh(r_z);
     let (r, z) = halves(r_z, hidden);
     u.iter_mut().zip(v.iter()).for_each(|(u, &v)| *u = v);
@@ -148,7 +129,7 @@ pub(super) fn gru_before<K: Kernel>(
     for (q, &r) in q.iter_mut().zip(r) {
         *q = multiply(*q, sigmoid(r));
     }
-    sums::<K>(candidate, input, u, n);
+    K::multiply(candidate, hot, u, n);
     K::tanh(n);
     let h = v.get_mut(inputs..).unwrap_or_default();
     for ((h, n), &z) in h.iter_mut().zip(n).zip(z) {

@@ -1,7 +1,7 @@
 //! A network of integer cells, used where its model file lies.
 
 use super::block::{Block, BlockRef, Format, Layout, Narrow, Width};
-use super::cell::{self, Input, Squash};
+use super::cell::{self, Squash};
 use crate::activation::Activation;
 use crate::cell::take;
 use crate::gru::Reset;
@@ -279,9 +279,9 @@ impl IntegerWork for Step<'_, '_> {
                 own.split_at_mut_checked((inputs + even(hidden)) / 2).unwrap_or_default();
             let v: &mut [i16] = bytemuck::try_cast_slice_mut(v).unwrap_or_default();
             v.iter_mut().zip(below.iter().take(inputs)).for_each(|(v, &x)| *v = x);
-            let input = match x {
-                Inputs::Symbol(symbol) if i == 0 => Input::Symbol(symbol, network.number(0, 1.0)),
-                _ => Input::InPlace,
+            let hot = match x {
+                Inputs::Symbol(symbol) if i == 0 => Some((symbol, network.number(0, 1.0))),
+                _ => None,
             };
             let [a, b, c] = &network.blocks(i, &mut words);
             let z = &mut *sums;
@@ -291,15 +291,15 @@ impl IntegerWork for Step<'_, '_> {
                         Activation::Sigmoid => Squash::Sigmoid,
                         Activation::Tanh | Activation::Relu => Squash::Tanh,
                     };
-                    cell::elman::<K>(a, squash, input, v, inputs, hidden, z);
+                    cell::elman::<K>(a, squash, hot, v, inputs, hidden, z);
                 }
-                Kind::Lstm => cell::lstm::<K>(a, input, v, inputs, rest, z),
+                Kind::Lstm => cell::lstm::<K>(a, hot, v, inputs, rest, z),
                 Kind::Gru(Reset::After) => {
-                    cell::gru_after::<K>([a, b, c], input, v, inputs, hidden, z);
+                    cell::gru_after::<K>([a, b, c], hot, v, inputs, hidden, z);
                 }
                 Kind::Gru(Reset::Before) => {
                     let u = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
-                    cell::gru_before::<K>([a, b], input, v, u, inputs, hidden, z);
+                    cell::gru_before::<K>([a, b], hot, v, u, inputs, hidden, z);
                 }
             }
             below = v.get(inputs..).unwrap_or_default();
@@ -334,8 +334,7 @@ impl IntegerWork for Read<'_, '_> {
         let h = take(&mut cells, even(plan.layers.hidden()) / 2);
         let h: &[i16] = bytemuck::try_cast_slice(h).unwrap_or_default();
         let sums = take(&mut memory, block.bias.len());
-        block.start(sums);
-        K::multiply(&block, h, sums);
+        K::multiply(&block, None, h, sums);
         o.iter_mut().zip(sums).for_each(|(o, &mut sum)| *o = sum);
     }
 }
