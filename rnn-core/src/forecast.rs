@@ -24,7 +24,7 @@ pub trait Running {
     /// Takes the scaled inputs of one sample.
     fn step(&mut self, u: &[f32]);
     /// The readout of the state, scaled.
-    fn read(&self, o: &mut [f32]);
+    fn read(&mut self, o: &mut [f32]);
 }
 
 /// What a predictor remembers beside the network's state, as slices: I values where not said

@@ -39,7 +39,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Running for Live<'_, C,
         Inference::run(&mut CellStep { cell: &network.cell, u, memory: &mut **memory });
     }
     #[inline(always)]
-    fn read(&self, o: &mut [f32]) {
+    fn read(&mut self, o: &mut [f32]) {
         self.network.readout.view().forward::<Inference>(C::h(self.memory), o);
     }
 }

@@ -10,6 +10,8 @@
 //! Weights lie in tiles of R rows and two columns, tile after tile along the columns; what is missing
 //! of a tile are zeros. [`Layout`] says for whom which R is.
 
+use core::fmt;
+
 use crate::kernel::integer::OneHot;
 
 /// How the weights of a block lie in memory.
@@ -18,8 +20,8 @@ pub enum Layout {
     /// R = 1: row after row. For cores that multiply one number at a time, and for Helium.
     Rows,
     /// R = 4, for cores with SMLAD, which feed two products with each word. Of 8-bit weights the two
-    /// of a column in neighbouring rows share 16 bits, 256 a + b: taken whole, and taken for b, they
-    /// give the sums of both rows.
+    /// of a column in neighbouring rows share 16 bits, 256 a + (b + 128): taken whole, and taken for a,
+    /// they give the sums of both rows.
     Pairs,
     /// R = 16, for vectors of a host.
     Panels,
@@ -45,6 +47,16 @@ impl Layout {
     /// Which of the pairs of 8-bit weights holds that of row i and column j.
     pub const fn pair_place(columns: usize, i: usize, j: usize) -> usize {
         4 * (i / 4 * (columns / 2) + j / 2) + 2 * (i % 4 / 2) + j % 2
+    }
+}
+
+/// The format's name.
+impl fmt::Display for Width {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Width::Eight => "w8a16",
+            Width::Sixteen => "w16a16",
+        })
     }
 }
 
@@ -145,16 +157,15 @@ pub struct BlockRef<'a> {
     pub narrow: Narrow<'a>,
 }
 
-/// 256 a + b
+/// 256 a + (b + 128)
 pub const fn paired(a: i8, b: i8) -> i16 {
-    (a as i16).wrapping_mul(256).wrapping_add(b as i16)
+    i16::from_be_bytes([a as u8, (b as u8) ^ 0x80])
 }
 
-/// a and b of 256 a + b.
+/// a and b.
 #[inline(always)]
 pub const fn unpaired(pair: i16) -> [i32; 2] {
-    let b = pair as i8 as i32;
-    [(pair as i32 - b) >> 8, b]
+    [pair as i32 >> 8, (pair as i32 & 255) - 128]
 }
 
 impl<'a> BlockRef<'a> {

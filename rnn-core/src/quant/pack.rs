@@ -1,6 +1,8 @@
 //! Weights into their places, and back.
 
 use super::block::{Block, BlockRef, Format, Layout, Narrow, Width, paired, unpaired};
+use super::network::{IntegerNetwork, Plan};
+use crate::cell::take;
 
 /// The integers of a block, row after row.
 #[derive(Clone, Copy, Debug)]
@@ -28,36 +30,74 @@ pub fn pack(block: Block, format: Format, values: BlockValues<'_>, words: &mut [
         return false;
     }
     words.fill(0);
-    let mut rest = words;
-    let [to_bias, to_multipliers, to_wide, to_narrow] =
-        block.words(format).map(|count| crate::cell::take(&mut rest, count));
-    to_bias.iter_mut().zip(bias).for_each(|(to, &from)| *to = from);
-    to_multipliers.iter_mut().zip(multipliers).for_each(|(to, &from)| *to = from);
-    let to_wide: &mut [i16] = bytemuck::cast_slice_mut(to_wide);
-    for (i, j, w) in numbered(wide, block.wide) {
-        to_wide[format.layout.place(block.wide, i, j)] = w;
-    }
-    let columns = block.narrow;
-    match format {
-        Format { width: Width::Sixteen, layout } => {
-            let to: &mut [i16] = bytemuck::cast_slice_mut(to_narrow);
-            for (i, j, w) in numbered(narrow, columns) {
-                to[layout.place(columns, i, j)] = w;
-            }
+    let mut writer = Writer::new(block, format, &mut { words });
+    writer.bias.iter_mut().zip(bias).for_each(|(to, &from)| *to = from);
+    writer.multipliers.iter_mut().zip(multipliers).for_each(|(to, &from)| *to = from);
+    numbered(wide, block.wide).for_each(|(i, j, w)| writer.put_wide(i, j, w));
+    numbered(narrow, block.narrow).for_each(|(i, j, w)| writer.put_narrow(i, j, w));
+    true
+}
+
+/// A block's tensors, to be written; no weight but 0 at first.
+struct Writer<'a> {
+    block: Block,
+    format: Format,
+    bias: &'a mut [i32],
+    multipliers: &'a mut [i32],
+    wide: &'a mut [i16],
+    narrow: &'a mut [i32],
+}
+
+impl<'a> Writer<'a> {
+    /// In the front of `words`, which moves on.
+    fn new(block: Block, format: Format, words: &mut &'a mut [i32]) -> Self {
+        let [bias, multipliers, wide, narrow] = block.words(format).map(|count| take(words, count));
+        let wide = bytemuck::cast_slice_mut(wide);
+        if matches!(format, Format { width: Width::Eight, layout: Layout::Pairs }) {
+            bytemuck::cast_slice_mut(narrow).fill(paired(0, 0));
         }
-        Format { width: Width::Eight, layout: Layout::Pairs } => {
-            let to: &mut [i16] = bytemuck::cast_slice_mut(to_narrow);
-            for (i, j, w) in numbered(narrow, columns) {
-                let pair = &mut to[Layout::pair_place(columns, i, j)];
+        Writer { block, format, bias, multipliers, wide, narrow }
+    }
+
+    fn put_wide(&mut self, i: usize, j: usize, w: i16) {
+        self.wide[self.format.layout.place(self.block.wide, i, j)] = w;
+    }
+
+    fn put_narrow(&mut self, i: usize, j: usize, w: i16) {
+        let (Format { width, layout }, columns) = (self.format, self.block.narrow);
+        let place = layout.place(columns, i, j);
+        match (width, layout) {
+            (Width::Sixteen, _) => bytemuck::cast_slice_mut::<i32, i16>(self.narrow)[place] = w,
+            (Width::Eight, Layout::Pairs) => {
+                let pairs: &mut [i16] = bytemuck::cast_slice_mut(self.narrow);
+                let pair = &mut pairs[Layout::pair_place(columns, i, j)];
                 let [a, b] = unpaired(*pair).map(|w| w as i8);
                 *pair = if i % 2 == 0 { paired(w as i8, b) } else { paired(a, w as i8) };
             }
+            (Width::Eight, _) => bytemuck::cast_slice_mut::<i32, i8>(self.narrow)[place] = w as i8,
         }
-        Format { width: Width::Eight, layout } => {
-            let to: &mut [i8] = bytemuck::cast_slice_mut(to_narrow);
-            for (i, j, w) in numbered(narrow, columns) {
-                to[layout.place(columns, i, j)] = w as i8;
-            }
+    }
+}
+
+/// Writes the words of a network in another layout into `words`; `false` when there aren't as many as
+/// its plan with that layout counts.
+pub fn repack(network: &IntegerNetwork<'_>, layout: Layout, words: &mut [i32]) -> bool {
+    let plan = *network.plan();
+    let to = Plan { format: Format { layout, ..plan.format }, ..plan };
+    if words.len() != to.words() {
+        return false;
+    }
+    words.fill(0);
+    let mut rest = words;
+    let scales = take(&mut rest, plan.scales());
+    scales.iter_mut().enumerate().for_each(|(i, to)| *to = network.scale(i).to_bits() as i32);
+    for (block, from) in network.all_blocks() {
+        let mut writer = Writer::new(block, to.format, &mut rest);
+        for i in 0..block.rows {
+            writer.bias[i] = from.bias[i];
+            writer.multipliers[i] = from.multipliers[i];
+            (0..block.wide).for_each(|j| writer.put_wide(i, j, from.wide_weight(i, j)));
+            (0..block.narrow).for_each(|j| writer.put_narrow(i, j, from.narrow_weight(i, j)));
         }
     }
     true

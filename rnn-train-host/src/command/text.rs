@@ -146,7 +146,7 @@ fn run_train(arguments: &TrainArguments) -> Result<Output> {
             "symbols": corpus.len(),
             "distinct": cut.distinct,
             "vocabulary": model.names.len(),
-            "parameters": model.parameters.len(),
+            "parameters": model.header.shape().parameters(),
             "seconds": seconds,
             "validation": best,
             "whole": whole,

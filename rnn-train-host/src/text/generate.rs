@@ -40,7 +40,7 @@ pub fn generate(model: &Model, prompt: &str, options: &Options) -> anyhow::Resul
     let unit = super::unit(model)?;
     let vocabulary = Vocabulary::from_names(model.names.clone(), unit);
     let given: Vec<&str> = Tokens::new(prompt, unit).collect();
-    let mut reader = Reader::new(model.view());
+    let mut reader = Reader::new(model);
     if given.is_empty() {
         reader.read(before_all(&vocabulary));
     }

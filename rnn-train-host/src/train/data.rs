@@ -61,6 +61,7 @@ impl<'a> Data<'a> {
             samples: self.self_test_samples(header.self_tests),
             channels: self.channels.clone(),
             parameters: parameters.into(),
+            integers: Vec::new(),
             modules: Default::default(),
             biases: Vec::new(),
         }

@@ -3,6 +3,8 @@
 
 mod pass;
 
+use core::ptr;
+
 use super::{Kernel, OneHot, Portable};
 use crate::quant::block::{BlockRef, Layout, Narrow};
 use pass::{MOST_PAIRS, Pass, Start};
@@ -44,31 +46,48 @@ fn multiply<const WORDS: usize>(
             == [if hot.is_none() { block.wide_columns / 2 } else { 0 }, block.narrow_columns / 2]
         && block.wide.len() == out.len() * block.wide_columns
         && narrow.len() == 2 * tiles * WORDS * x.len();
+    debug_assert!(fits, "a block has the sizes that its network counts");
     if !fits {
-        return Portable::multiply(block, hot, v, out);
+        return;
     }
+    let out_at = out.as_ptr().addr();
+    // One pair of wide columns is taken along, more by themselves; a one-hot input is looked up.
+    let wide_x = if let &[x] = wide { x } else { 0 };
+    let with_wide = wide.len() == 1;
     let out_end = out.as_mut_ptr_range().end;
-    if wide.is_empty() {
-        block.start(hot, out);
-    } else {
+    if wide.len() > 1 {
         let (w, bias, x) = (block.wide.as_ptr().cast(), block.bias.as_ptr(), wide.as_ptr_range());
         let start = Start { w, x: x.start, x_end: x.end, bias, out: out.as_mut_ptr(), out_end };
         // SAFETY: the sizes were checked.
         unsafe { pass::start(&start) };
+    } else if hot.is_some() {
+        block.start(hot, out);
     }
+    let started = wide.len() > 1 || hot.is_some();
     let mut done = 0;
     loop {
         let pairs = (x.len() - done).min(MOST_PAIRS);
-        let last = done + pairs == x.len();
-        let to_multipliers = block.multipliers.as_ptr().addr().wrapping_sub(out.as_ptr().addr());
+        let (first, last) = (done == 0, done + pairs == x.len());
+        let skip = x.len() - pairs;
         let pass = Pass {
-            w: narrow.as_ptr().cast::<u32>().wrapping_add(done * WORDS),
+            w: narrow.as_ptr().cast::<u32>().wrapping_add(done * WORDS).wrapping_sub(skip * WORDS),
             x: x.as_ptr().wrapping_add(done),
             pairs,
             out: out.as_mut_ptr(),
             out_end,
-            multipliers: if last { to_multipliers } else { 0 },
-            skip: 4 * WORDS * (x.len() - pairs),
+            multipliers: if last {
+                block.multipliers.as_ptr().addr().wrapping_sub(out_at)
+            } else {
+                0
+            },
+            skip: 4 * WORDS * skip,
+            starts: if first && !started {
+                block.bias.as_ptr().addr().wrapping_sub(out_at)
+            } else {
+                0
+            },
+            wide: if first && with_wide { block.wide.as_ptr().cast() } else { ptr::null() },
+            wide_x,
         };
         // SAFETY: the sizes were checked.
         unsafe { if WORDS == ROWS { pass::halves(&pass) } else { pass::bytes(&pass) } };

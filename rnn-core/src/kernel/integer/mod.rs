@@ -1,4 +1,4 @@
-//! The seam of the integer cells: sums and tanh. All forms give the same bits, for sums of integers
+//! The seam of the integer cells: sums. All forms give the same bits, for sums of integers
 //! don't care for their order.
 
 #[cfg(all(arm_fpu, arm_dsp))]
@@ -8,7 +8,6 @@ mod portable;
 pub use portable::Portable;
 
 use crate::quant::block::BlockRef;
-use crate::quant::fixed;
 
 /// A one-hot input in place of the wide columns' part of v: its symbol, and the number that stands
 /// for 1.
@@ -19,12 +18,6 @@ pub trait Kernel {
     /// out = requantised(bias + W v): `v` holds a value per column of the block; with a one-hot input
     /// only those of the narrow ones. `out` has room for every padded row.
     fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]);
-
-    /// z = tanh z, from 2^-17 to 2^-15; see [`tanh`](fixed::tanh).
-    #[inline(always)]
-    fn tanh(z: &mut [i32]) {
-        z.iter_mut().for_each(|z| *z = fixed::tanh(*z).into());
-    }
 }
 
 /// Something to be computed in the fastest form.

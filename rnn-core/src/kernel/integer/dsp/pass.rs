@@ -6,9 +6,10 @@ use core::arch::naked_asm;
 /// Pairs of columns that the registers of the FPU hold.
 pub(super) const MOST_PAIRS: usize = 32;
 
-/// out = out + W x for some pairs of columns, requantised where multipliers are.
+/// out = start + W x for some pairs of columns, requantised where there are multipliers.
 #[repr(C)] // The assembly reads the fields in this order.
 pub(super) struct Pass {
+    /// The weights, `skip` bytes before them.
     pub(super) w: *const u32,
     pub(super) x: *const u32,
     /// Pairs of columns, at most [`MOST_PAIRS`].
@@ -19,24 +20,33 @@ pub(super) struct Pass {
     pub(super) multipliers: usize,
     /// Bytes of `w` between those of four rows and of the next four.
     pub(super) skip: usize,
+    /// Bytes from `out` to the starts.
+    pub(super) starts: usize,
+    /// 16-bit weights of one more pair of columns; null for none.
+    pub(super) wide: *const u32,
+    /// What that pair reads.
+    pub(super) wide_x: u32,
 }
 
 /// What both kernels begin with: x into the registers, pair j of n into s(n - 1 - j), so that the code
 /// that is entered for n pairs finds its own; the addresses of the entries onto the stack.
 ///
-/// Stack, upwards: skip, entry of the first row, n, end of out, entry of the other rows, entry of the
-/// middle of a group.
+/// Stack, upwards: skip, where a row goes on that has skipped, n, entry of a row, entry of the middle of
+/// a group, starts, wide, x of wide.
+///
+/// (What is assembled outside of functions doesn't know the FPU of the target.)
 macro_rules! prologue {
     ($group:literal, $middle:literal) => {
         concat!(
             ".fpu fpv4-sp-d16\n",
             "push {{r4-r11, lr}}\n",
-            "ldmia r0, {{r0-r6}}\n",
+            "ldmia r0, {{r0-r9}}\n",
             "cmp r2, #16\n",
             "it hi\n",
             "vpushhi {{s16-s31}}\n",
+            "push {{r7, r8, r9}}\n",
             "rsb r8, r2, #32\n",
-            "sub r1, r1, r8, lsl #2\n",
+            "sub r8, r1, r8, lsl #2\n",
             "adr.w lr, 2f\n",
             "sub lr, lr, r2, lsl #2\n",
             "orr lr, lr, #1\n",
@@ -50,20 +60,18 @@ macro_rules! prologue {
             "lsr r9, r2, #1\n",
             "mov r10, #", $group, "\n",
             "mls r8, r9, r10, r8\n",
-            "sub r12, r8, #", $middle, "\n",
+            "sub r11, r8, #", $middle, "\n",
             "tst r2, #1\n",
             "itt ne\n",
             "adrne.w r8, 4f\n",
             "orrne r8, r8, #1\n",
             "mov r9, r2\n",
-            "mov r10, r4\n",
-            "mov r11, r8\n",
+            "mov r10, r8\n",
             "cmp r6, #0\n",
             "itt ne\n",
-            "adrne.w r11, 3f\n",
-            "orrne r11, r11, #1\n",
-            "push {{r6, r8-r12}}\n",
-            "mov lr, r8\n",
+            "adrne.w r10, 3f\n",
+            "orrne r10, r10, #1\n",
+            "push {{r6, r8-r11}}\n",
         )
     };
 }
@@ -71,7 +79,14 @@ macro_rules! prologue {
 /// VLDR of a register from an offset.
 macro_rules! load {
     ($($s:literal $at:literal),*) => {
-        concat!($("vldr s", $s, ", [r1, #", $at, "]\n",)*)
+        concat!($("vldr s", $s, ", [r8, #", $at, "]\n",)*)
+    };
+}
+
+/// r9 += a register times r10.
+macro_rules! weigh {
+    ($($s:literal)*) => {
+        concat!($("vmov lr, s", $s, "\n", "smlad r9, lr, r10, r9\n",)*)
     };
 }
 
@@ -99,52 +114,75 @@ macro_rules! groups {
     };
 }
 
+/// What the sums r1 ... r4 of the rows of r6 start with, the product of the wide pair with it. r0, r6, r7,
+/// r9 and r12 stay; the numbers are places on the stack.
+macro_rules! starts {
+    ($starts:literal, $wide:literal, $wide_x:literal) => {
+        concat!(
+            "6:\n",
+            "ldr r5, [sp, #", $starts, "]\n",
+            "add r5, r5, r6\n",
+            "ldr r1, [r5]\n",
+            "ldr r2, [r5, #4]\n",
+            "ldr r3, [r5, #8]\n",
+            "ldr r4, [r5, #12]\n",
+            "ldr r5, [sp, #", $wide, "]\n",
+            "cbz r5, 9f\n",
+            "ldr r8, [sp, #", $wide_x, "]\n",
+            "ldr r10, [r5], #4\n",
+            "ldr r11, [r5], #4\n",
+            "ldr lr, [r5], #4\n",
+            "smlad r1, r10, r8, r1\n",
+            "ldr r10, [r5], #4\n",
+            "str r5, [sp, #", $wide, "]\n",
+            "smlad r2, r11, r8, r2\n",
+            "smlad r3, lr, r8, r3\n",
+            "smlad r4, r10, r8, r4\n",
+            "9:\n",
+        )
+    };
+}
+
+/// r1 ... r4 times their multipliers, stored.
+macro_rules! requantise {
+    ($($sum:literal),*) => {
+        concat!($(
+            "ldr r5, [r6, r7]\n",
+            "smmulr ", $sum, ", ", $sum, ", r5\n",
+            "str ", $sum, ", [r6], #4\n",
+        )*)
+    };
+}
+
 /// Two pairs of columns of four rows: one LDM of four words.
 macro_rules! bytes_group {
     ($a:literal, $b:literal) => {
         concat!(
-            "ldmia.w r0!, {{r8, r9, r10, r12}}\n",
-            bytes_pair!($a, "r8", "r9"),
-            bytes_pair!($b, "r10", "r12"),
+            "ldmia.w r0!, {{r5, r8, r10, r11}}\n",
+            bytes_pair!($a, "r5", "r8"),
+            bytes_pair!($b, "r10", "r11"),
         )
     };
 }
 
-/// 28 bytes: 256 A + B and B of two pairs of rows.
+/// 28 bytes: 256 A + B' and A of two pairs of rows.
 macro_rules! bytes_pair {
     ($x:literal, $p:literal, $q:literal) => {
         concat!(
-            "vmov lr, s",
-            $x,
-            "\n",
-            "smlald r1, r2, ",
-            $p,
-            ", lr\n",
-            "sxtb16 ",
-            $p,
-            ", ",
-            $p,
-            "\n",
-            "smlad r3, ",
-            $p,
-            ", lr, r3\n",
-            "smlald r4, r5, ",
-            $q,
-            ", lr\n",
-            "sxtb16 ",
-            $q,
-            ", ",
-            $q,
-            "\n",
-            "smlad r6, ",
-            $q,
-            ", lr, r6\n",
+            "vmov lr, s", $x, "\n",
+            "smlad r2, ", $p, ", lr, r2\n",
+            "sxtb16 ", $p, ", ", $p, ", ror #8\n",
+            "smlad r1, ", $p, ", lr, r1\n",
+            "smlad r4, ", $q, ", lr, r4\n",
+            "sxtb16 ", $q, ", ", $q, ", ror #8\n",
+            "smlad r3, ", $q, ", lr, r3\n",
         )
     };
 }
 
-/// Weights of 8 bits in pairs. Rows 4k ... 4k + 3: r1 and r2 hold 256 A + B, r3 holds B, r4 and r5
-/// 256 C + D, r6 D; r0 W, r11 out, r7 the way to the multipliers.
+/// Weights of 8 bits in pairs. Rows 4k ... 4k + 3: r1 holds A, r2 256 A + B', with B' the sum of b + 128
+/// times x, r3 and r4 the same of C and D, all modulo 2^32; r0 W, r6 out, r12 its end, r7 the way to
+/// the multipliers, r9 128 times the sum of x.
 ///
 /// # Safety
 /// All that the pass names is there.
@@ -152,65 +190,51 @@ macro_rules! bytes_pair {
 pub(super) unsafe extern "C" fn bytes(pass: &Pass) {
     naked_asm!(
         prologue!(60, 28),
-        "mov r11, r3",
+        "mov r6, r3",
+        "mov r12, r4",
         "mov r7, r5",
+        "mov r9, #0",
+        "mov r10, #0x00800080",
+        "adr.w lr, 2f",
+        "sub lr, lr, r2, lsl #3",
+        "orr lr, lr, #1",
+        "bx lr",
+        weigh!(31 30 29 28 27 26 25 24 23 22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0),
+        "2:",
         "b.w 6f",
         // A row that skips.
         "3:",
-        "ldr r8, [sp, #0]",
+        "ldr r5, [sp, #0]",
         "ldr lr, [sp, #4]",
-        "add r0, r0, r8",
+        "add r0, r0, r5",
         "bx lr",
         // A row with an odd number of pairs.
         "4:",
-        "ldmia.w r0!, {{r10, r12}}",
-        "ldr lr, [sp, #20]",
+        "ldmia.w r0!, {{r10, r11}}",
+        "ldr lr, [sp, #16]",
         "bx lr",
         groups!(bytes_group),
         "5:",
-        // A = (256 A + B - B) >> 8
-        "mvn r9, #0",
-        "smlal r1, r2, r3, r9",
-        "smlal r4, r5, r6, r9",
-        "lsr r1, r1, #8",
-        "orr r1, r1, r2, lsl #24",
-        "lsr r4, r4, #8",
-        "orr r4, r4, r5, lsl #24",
+        "sub r2, r2, r1, lsl #8",
+        "sub r4, r4, r3, lsl #8",
         "cbz r7, 7f",
-        "add lr, r7, r11",
-        "ldr r8, [lr]",
-        "ldr r9, [lr, #4]",
-        "ldr r10, [lr, #8]",
-        "ldr r12, [lr, #12]",
-        "smmulr r1, r1, r8",
-        "smmulr r3, r3, r9",
-        "smmulr r4, r4, r10",
-        "smmulr r6, r6, r12",
-        "7:",
-        "str r1, [r11], #4",
-        "str r3, [r11], #4",
-        "str r4, [r11], #4",
-        "str r6, [r11], #4",
-        "ldr r8, [sp, #12]",
-        "ldr lr, [sp, #16]",
-        "cmp r11, r8",
+        requantise!("r1", "r2", "r3", "r4"),
+        "cmp r6, r12",
         "beq 8f",
-        // The starts: 256 A + B, B.
-        "6:",
-        "ldr r8, [r11]",
-        "ldr r3, [r11, #4]",
-        "ldr r9, [r11, #8]",
-        "ldr r6, [r11, #12]",
-        "mov r10, #256",
-        "mov r12, #1",
-        "smull r1, r2, r8, r10",
-        "smlal r1, r2, r3, r12",
-        "smull r4, r5, r9, r10",
-        "smlal r4, r5, r6, r12",
+        starts!(20, 24, 28),
+        "ldr lr, [sp, #12]",
+        "add r2, r2, r1, lsl #8",
+        "sub r2, r2, r9",
+        "add r4, r4, r3, lsl #8",
+        "sub r4, r4, r9",
         "bx lr",
+        "7:",
+        "stmia r6!, {{r1-r4}}",
+        "cmp r6, r12",
+        "bne 6b",
         "8:",
         "ldr r2, [sp, #8]",
-        "add sp, sp, #24",
+        "add sp, sp, #32",
         "cmp r2, #16",
         "it hi",
         "vpophi {{s16-s31}}",
@@ -252,8 +276,8 @@ macro_rules! halves_pair {
     };
 }
 
-/// Weights of 16 bits. Rows 4k ... 4k + 3 in r1 ... r4; out and the way to the multipliers wait on the
-/// stack, below the rest.
+/// Weights of 16 bits. Rows 4k ... 4k + 3 in r1 ... r4; out, the way to the multipliers and the end of
+/// out wait on the stack, below the rest.
 ///
 /// # Safety
 /// All that the pass names is there.
@@ -261,13 +285,13 @@ macro_rules! halves_pair {
 pub(super) unsafe extern "C" fn halves(pass: &Pass) {
     naked_asm!(
         prologue!(44, 20),
-        "push {{r3, r5}}",
-        "mov r5, r3",
+        "push {{r3, r4, r5}}",
+        "mov r6, r3",
         "b.w 6f",
         // A row that skips.
         "3:",
-        "ldr r8, [sp, #8]",
-        "ldr lr, [sp, #12]",
+        "ldr r8, [sp, #12]",
+        "ldr lr, [sp, #16]",
         "add r0, r0, r8",
         "bx lr",
         // A row with an odd number of pairs.
@@ -277,40 +301,25 @@ pub(super) unsafe extern "C" fn halves(pass: &Pass) {
         "bx lr",
         groups!(halves_group),
         "5:",
-        "ldr r5, [sp, #0]",
-        "ldr r6, [sp, #4]",
-        "ldr r7, [sp, #20]",
-        "ldr lr, [sp, #24]",
-        "cbz r6, 7f",
-        "ldr r8, [r5, r6]",
-        "smmulr r1, r1, r8",
-        "str r1, [r5], #4",
-        "ldr r8, [r5, r6]",
-        "smmulr r2, r2, r8",
-        "str r2, [r5], #4",
-        "ldr r8, [r5, r6]",
-        "smmulr r3, r3, r8",
-        "str r3, [r5], #4",
-        "ldr r8, [r5, r6]",
-        "smmulr r4, r4, r8",
-        "str r4, [r5], #4",
-        "str r5, [sp, #0]",
-        "cmp r5, r7",
+        "ldr r6, [sp, #0]",
+        "ldr r12, [sp, #4]",
+        "ldr r7, [sp, #8]",
+        "cbz r7, 7f",
+        requantise!("r1", "r2", "r3", "r4"),
+        "str r6, [sp, #0]",
+        "cmp r6, r12",
         "beq 8f",
-        "6:",
-        "ldr r1, [r5]",
-        "ldr r2, [r5, #4]",
-        "ldr r3, [r5, #8]",
-        "ldr r4, [r5, #12]",
+        starts!(32, 36, 40),
+        "ldr lr, [sp, #24]",
         "bx lr",
         "7:",
-        "stmia r5!, {{r1-r4}}",
-        "str r5, [sp, #0]",
-        "cmp r5, r7",
+        "stmia r6!, {{r1-r4}}",
+        "str r6, [sp, #0]",
+        "cmp r6, r12",
         "bne 6b",
         "8:",
-        "ldr r2, [sp, #16]",
-        "add sp, sp, #32",
+        "ldr r2, [sp, #20]",
+        "add sp, sp, #44",
         "cmp r2, #16",
         "it hi",
         "vpophi {{s16-s31}}",
