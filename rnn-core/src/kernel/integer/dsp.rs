@@ -22,9 +22,15 @@ impl Kernel for Dsp {
         match (block.layout, block.narrow) {
             (Layout::Pairs, Narrow::Pairs(w)) => multiply::<{ ROWS / 2 }>(block, w, hot, v, out),
             (Layout::Pairs, Narrow::Halves(w)) => multiply::<ROWS>(block, w, hot, v, out),
-            _ => Portable::multiply(block, hot, v, out),
+            _ => portable(block, hot, v, out),
         }
     }
+}
+
+/// For layouts of other machines: right, and slow.
+#[inline(never)]
+fn portable(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+    Portable::multiply(block, hot, v, out);
 }
 
 /// For narrow weights that take so many words per tile.
