@@ -12,14 +12,16 @@
 
 use core::fmt;
 
+use crate::kernel::integer::OneHot;
+
 /// How the weights of a block lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// R = 1: row after row. For cores that multiply one number at a time, and for Helium.
     Rows,
     /// R = 4, for cores with SMLAD, which feed two products with each word. Of 8-bit weights the two
-    /// of a column in neighbouring rows share 16 bits, 256 a + b: taken whole, and taken for b, they
-    /// give the sums of both rows.
+    /// of a column in neighbouring rows share 16 bits, 256 a + (b + 128): taken whole, and taken for a,
+    /// they give the sums of both rows.
     Pairs,
     /// R = 16, for vectors of a host.
     Panels,
@@ -155,16 +157,15 @@ pub struct BlockRef<'a> {
     pub narrow: Narrow<'a>,
 }
 
-/// 256 a + b
+/// 256 a + (b + 128)
 pub const fn paired(a: i8, b: i8) -> i16 {
-    (a as i16).wrapping_mul(256).wrapping_add(b as i16)
+    i16::from_be_bytes([a as u8, (b as u8) ^ 0x80])
 }
 
-/// a and b of 256 a + b.
+/// a and b.
 #[inline(always)]
 pub const fn unpaired(pair: i16) -> [i32; 2] {
-    let b = pair as i8 as i32;
-    [(pair as i32 - b) >> 8, b]
+    [pair as i32 >> 8, (pair as i32 & 255) - 128]
 }
 
 impl<'a> BlockRef<'a> {
@@ -174,16 +175,19 @@ impl<'a> BlockRef<'a> {
         v.split_at_checked(v.len().saturating_sub(self.narrow_columns)).unwrap_or_default()
     }
 
-    /// out = bias, to be multiplied.
+    /// out = bias, with the product with a one-hot input where there is one.
     #[inline(always)]
-    pub fn start(&self, out: &mut [i32]) {
+    pub fn start(&self, hot: OneHot, out: &mut [i32]) {
         out.iter_mut().zip(self.bias).for_each(|(out, &bias)| *out = bias);
+        if let Some((symbol, one)) = hot {
+            self.look_up(symbol, one, out);
+        }
     }
 
     /// out += `one` times wide column `symbol`: the product with a one-hot input. A symbol beyond the
     /// columns adds nothing.
     #[inline(always)]
-    pub fn look_up(&self, symbol: u16, one: i16, out: &mut [i32]) {
+    fn look_up(&self, symbol: u16, one: i16, out: &mut [i32]) {
         let (symbol, columns) = (usize::from(symbol), self.wide_columns);
         if symbol >= columns {
             return;

@@ -1,7 +1,7 @@
 //! A network of integer cells, used where its model file lies.
 
 use super::block::{Block, BlockRef, Format, Layout, Narrow, Width};
-use super::cell::{self, Input, Squash};
+use super::cell::{self, Squash};
 use crate::activation::Activation;
 use crate::cell::take;
 use crate::gru::Reset;
@@ -171,13 +171,16 @@ pub enum Inputs<'a> {
 pub struct IntegerNetwork<'a> {
     plan: Plan,
     words: &'a [i32],
+    /// Words of the cells' memories.
+    cell_memories: usize,
 }
 
 impl<'a> IntegerNetwork<'a> {
     /// `None` when there aren't as many words as [`Plan::words`], or a cell has no integer form.
     pub const fn new(plan: Plan, words: &'a [i32]) -> Option<Self> {
         let fits = plan.is_integer() && words.len() == plan.words();
-        if fits { Some(IntegerNetwork { plan, words }) } else { None }
+        let cell_memories = plan.cell_memories(plan.layers.count());
+        if fits { Some(IntegerNetwork { plan, words, cell_memories }) } else { None }
     }
 
     /// Sizes and format.
@@ -214,7 +217,8 @@ impl<'a> IntegerNetwork<'a> {
     pub fn h<'m>(&self, memory: &'m [i32]) -> &'m [i16] {
         let plan = &self.plan;
         let last = plan.layers.count() - 1;
-        let memory = memory.get(plan.cell_memories(last)..).unwrap_or_default();
+        let from = self.cell_memories - plan.cell_memory(last);
+        let memory = memory.get(from..).unwrap_or_default();
         let v: &[i16] = bytemuck::try_cast_slice(memory).unwrap_or_default();
         let inputs = plan.inputs_in_place(last);
         v.get(inputs..inputs + plan.layers.hidden()).unwrap_or_default()
@@ -227,22 +231,19 @@ impl<'a> IntegerNetwork<'a> {
         let blocks = (0..=plan.layers.count()).flat_map(move |i| plan.blocks(i));
         blocks.map(move |block| (block, block_at(block, plan.format, &mut words)))
     }
-
-    /// The blocks of cell `i` from the front of `words`, which moves on.
-    #[inline(always)]
-    fn blocks(&self, i: usize, words: &mut &'a [i32]) -> [BlockRef<'a>; MAX_BLOCKS] {
-        self.plan.blocks(i).map(|block| block_at(block, self.plan.format, words))
-    }
 }
 
 /// The block from the front of `words`, which moves on.
 #[inline(always)]
 fn block_at<'a>(block: Block, format: Format, words: &mut &'a [i32]) -> BlockRef<'a> {
-    let [bias, multipliers, wide, narrow] = block.words(format).map(|count| {
+    let [bias, multipliers, wide, narrow] = block.words(format);
+    let mut next = |count| {
         let (first, rest) = words.split_at_checked(count).unwrap_or_default();
         *words = rest;
         first
-    });
+    };
+    let (bias, multipliers, wide, narrow) =
+        (next(bias), next(multipliers), next(wide), next(narrow));
     let halves = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
     BlockRef {
         wide_columns: block.wide,
@@ -285,7 +286,7 @@ impl IntegerWork for Step<'_, '_> {
         let Step { network, x, mut memory } = self;
         let plan = &network.plan;
         let (_, mut words) = network.words.split_at_checked(plan.scales()).unwrap_or_default();
-        let mut cells = take(&mut memory, plan.cell_memories(plan.layers.count()));
+        let mut cells = take(&mut memory, network.cell_memories);
         let sums = memory;
         let mut below: &[i16] = match x {
             Inputs::Values(x) => x,
@@ -299,13 +300,12 @@ impl IntegerWork for Step<'_, '_> {
                 own.split_at_mut_checked((inputs + even(hidden)) / 2).unwrap_or_default();
             let v: &mut [i16] = bytemuck::try_cast_slice_mut(v).unwrap_or_default();
             v.iter_mut().zip(below.iter().take(inputs)).for_each(|(v, &x)| *v = x);
-            let input = match x {
-                Inputs::Symbol(symbol) if i == 0 => {
-                    Input::Symbol(symbol, rounded(network.scale(0)))
-                }
-                _ => Input::InPlace,
+            let hot = match x {
+                Inputs::Symbol(symbol) if i == 0 => Some((symbol, rounded(network.scale(0)))),
+                _ => None,
             };
-            let [a, b, c] = &network.blocks(i, &mut words);
+            let blocks = plan.blocks(i);
+            let mut next = |k: usize| block_at(blocks[k], plan.format, &mut words);
             let z = &mut *sums;
             match kind {
                 Kind::Elman(activation) => {
@@ -313,15 +313,15 @@ impl IntegerWork for Step<'_, '_> {
                         Activation::Sigmoid => Squash::Sigmoid,
                         Activation::Tanh | Activation::Relu => Squash::Tanh,
                     };
-                    cell::elman::<K>(a, squash, input, v, inputs, hidden, z);
+                    cell::elman::<K>(&next(0), squash, hot, v, inputs, hidden, z);
                 }
-                Kind::Lstm => cell::lstm::<K>(a, input, v, inputs, rest, z),
+                Kind::Lstm => cell::lstm::<K>(&next(0), hot, v, inputs, rest, z),
                 Kind::Gru(Reset::After) => {
-                    cell::gru_after::<K>([a, b, c], input, v, inputs, hidden, z);
+                    cell::gru_after::<K>(&[next(0), next(1), next(2)], hot, v, inputs, hidden, z);
                 }
                 Kind::Gru(Reset::Before) => {
                     let u = bytemuck::try_cast_slice_mut(rest).unwrap_or_default();
-                    cell::gru_before::<K>([a, b], input, v, u, inputs, hidden, z);
+                    cell::gru_before::<K>(&[next(0), next(1)], hot, v, u, inputs, hidden, z);
                 }
             }
             below = v.get(inputs..).unwrap_or_default();
@@ -349,15 +349,14 @@ impl IntegerWork for Read<'_, '_> {
         let from = network.words.len().saturating_sub(words);
         let mut words = network.words.get(from..).unwrap_or_default();
         let block = block_at(block, plan.format, &mut words);
-        let mut cells = take(&mut memory, plan.cell_memories(count));
+        let mut cells = take(&mut memory, network.cell_memories);
         // v of the uppermost cell ends with h; behind it comes what else the cell remembers.
-        let uppermost = plan.cell_memories(count - 1);
+        let uppermost = network.cell_memories - plan.cell_memory(count - 1);
         take(&mut cells, uppermost + plan.inputs_in_place(count - 1) / 2);
         let h = take(&mut cells, even(plan.layers.hidden()) / 2);
         let h: &[i16] = bytemuck::try_cast_slice(h).unwrap_or_default();
         let sums = take(&mut memory, block.bias.len());
-        block.start(sums);
-        K::multiply(&block, h, sums);
+        K::multiply(&block, None, h, sums);
         o.iter_mut().zip(sums).for_each(|(o, &mut sum)| *o = sum);
     }
 }

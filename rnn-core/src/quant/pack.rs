@@ -38,7 +38,7 @@ pub fn pack(block: Block, format: Format, values: BlockValues<'_>, words: &mut [
     true
 }
 
-/// A block's tensors, to be written; zeros at first.
+/// A block's tensors, to be written; no weight but 0 at first.
 struct Writer<'a> {
     block: Block,
     format: Format,
@@ -53,6 +53,9 @@ impl<'a> Writer<'a> {
     fn new(block: Block, format: Format, words: &mut &'a mut [i32]) -> Self {
         let [bias, multipliers, wide, narrow] = block.words(format).map(|count| take(words, count));
         let wide = bytemuck::cast_slice_mut(wide);
+        if matches!(format, Format { width: Width::Eight, layout: Layout::Pairs }) {
+            bytemuck::cast_slice_mut(narrow).fill(paired(0, 0));
+        }
         Writer { block, format, bias, multipliers, wide, narrow }
     }
 

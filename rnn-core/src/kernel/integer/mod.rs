@@ -1,25 +1,23 @@
-//! The seam of the integer cells: sums and tanh. All forms give the same bits, for sums of integers
+//! The seam of the integer cells: sums. All forms give the same bits, for sums of integers
 //! don't care for their order.
 
+#[cfg(all(arm_fpu, arm_dsp))]
+mod dsp;
 mod portable;
 
 pub use portable::Portable;
 
 use crate::quant::block::BlockRef;
-use crate::quant::fixed;
+
+/// A one-hot input in place of the wide columns' part of v: its symbol, and the number that stands
+/// for 1.
+pub type OneHot = Option<(u16, i16)>;
 
 /// Sums in the form of a machine; every form gives the same bits.
 pub trait Kernel {
-    /// out = requantised(out + W v): `v` holds a value per column of the block; where it holds only
-    /// those of the narrow ones, the wide ones are left out. `out` holds the starts, a number for
-    /// every padded row.
-    fn multiply(block: &BlockRef<'_>, v: &[i16], out: &mut [i32]);
-
-    /// z = tanh z, from 2^-17 to 2^-15; see [`tanh`](fixed::tanh).
-    #[inline(always)]
-    fn tanh(z: &mut [i32]) {
-        z.iter_mut().for_each(|z| *z = fixed::tanh(*z).into());
-    }
+    /// out = requantised(bias + W v): `v` holds a value per column of the block; with a one-hot input
+    /// only those of the narrow ones. `out` has room for every padded row.
+    fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]);
 }
 
 /// Something to be computed in the fastest form.
@@ -33,6 +31,9 @@ pub trait IntegerWork {
 /// Runs `work` in the fastest form that there is here.
 #[inline(always)]
 pub fn run<W: IntegerWork>(work: W) -> W::Output {
+    #[cfg(all(arm_fpu, arm_dsp))]
+    return work.run::<dsp::Dsp>();
+    #[cfg(not(all(arm_fpu, arm_dsp)))]
     work.run::<Portable>()
 }
 

@@ -1,6 +1,6 @@
 //! Plain loops: the truth.
 
-use super::Kernel;
+use super::{Kernel, OneHot};
 use crate::quant::block::{BlockRef, Narrow, unpaired};
 use crate::quant::fixed::multiply_high;
 
@@ -10,8 +10,9 @@ pub struct Portable;
 
 impl Kernel for Portable {
     #[inline(always)]
-    fn multiply(block: &BlockRef<'_>, v: &[i16], out: &mut [i32]) {
+    fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
         let (wide, narrow) = block.split(v);
+        block.start(hot, out);
         let r = block.layout.rows();
         if !wide.is_empty() {
             add(r, block.wide, wide, out);
