@@ -1,6 +1,8 @@
 //! Digests of what the kernels compute. The expected values are part of the source: a laptop and
 //! every chip must arrive at the same ones.
 
+pub mod streams;
+
 use crate::activation::{approx, softmax};
 use crate::bptt::{Bptt, Labels};
 use crate::cell::{Cell, Stack};
@@ -52,6 +54,10 @@ impl Digest {
             let bits = if value.is_nan() { 0x7FC0_0000 } else { value.to_bits() };
             self.0.update(&bits.to_le_bytes());
         }
+    }
+
+    fn add_bits(&mut self, value: i32) {
+        self.0.update(&value.to_le_bytes());
     }
 
     fn finish(self) -> u32 {

@@ -23,8 +23,10 @@ pub trait Running {
     fn rest(&mut self);
     /// Takes the scaled inputs of one sample.
     fn step(&mut self, u: &[f32]);
+    /// Takes a symbol.
+    fn step_symbol(&mut self, symbol: u16);
     /// The readout of the state, scaled.
-    fn read(&self, o: &mut [f32]);
+    fn read(&mut self, o: &mut [f32]);
 }
 
 /// What a predictor remembers beside the network's state, as slices: I values where not said

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task};
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_train_host::device::{self, Device};
@@ -46,6 +46,7 @@ pub(crate) fn models() -> Result<[Tested; 5]> {
         window: 0,
         self_tests: 16,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: 1,
     };
     let windowed = Header {
@@ -92,6 +93,7 @@ fn random_model(header: Header) -> Result<Model> {
         names: (1..=header.inputs).map(|i| format!("channel {i}")).collect(),
         channels: vec![scales; header.inputs],
         parameters: uniform(header.shape().parameters(), 0.4).into(),
+        integers: Vec::new(),
         samples: uniform(header.self_tests * header.inputs, 20.0),
     })
 }

@@ -1,6 +1,6 @@
 //! What one step costs: instructions, over inputs of every kind, and stack.
 
-use app::embedded::{CHANNELS, MODEL, Predictor, WINDOW};
+use app::embedded::{self, CHANNELS, WINDOW};
 use core::hint::black_box;
 use core::iter::repeat_n;
 use core::ops::RangeInclusive;
@@ -42,7 +42,7 @@ fn instructions(report: &mut impl FnMut(&str, bool)) {
     let Some(mut timer) = Timer::start() else {
         return report("the timer is free", false);
     };
-    let mut predictor = Predictor::new(&MODEL);
+    let mut predictor = embedded::predictor();
     // The first windows are short ones; from here on every step is whole.
     for sample in repeat_n([0.0; CHANNELS], WINDOW) {
         app::step(&mut predictor, &sample);
@@ -80,7 +80,7 @@ fn stack(report: &mut impl FnMut(&str, bool)) {
     let known = stack::used_by(known_frame);
     report("a frame of 512 bytes is measured", (512..640).contains(&known));
 
-    let mut predictor = Predictor::new(&MODEL);
+    let mut predictor = embedded::predictor();
     let stack = stack::used_by(|| black_box(app::step(&mut predictor, &[0.0; CHANNELS])));
     figure("stack", stack);
     report("the stack of a step is measured", stack > 0);

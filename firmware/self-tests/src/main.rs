@@ -8,7 +8,7 @@
 mod conversation;
 mod cost;
 
-use app::embedded::{FILE, MODEL, WINDOW};
+use app::embedded;
 use cortex_m_rt::entry;
 use rnn_core::check::CHECKS;
 
@@ -25,7 +25,7 @@ fn main() -> ! {
     for check in CHECKS {
         report(check.name, (check.run)() == check.expected);
     }
-    report("the embedded model's samples", MODEL.self_test::<WINDOW>(&FILE) == 0);
+    report("the embedded model's samples", embedded::self_test() == 0);
     conversation::run(&mut report);
     cost::run(&mut report);
     support::exit(failed.min(1))

@@ -32,9 +32,9 @@ pub fn serve<U: Uart>() -> ! {
     let Some(mut serial) = Serial::<U>::start() else { exit(1) };
     let mut app = App::new();
     info!(
-        "model {=u32:#010x}: {=usize} channels, {=usize} hidden units",
+        "model {=u32:#010x}: {=usize} inputs, {=usize} hidden units",
         embedded::FILE.crc(),
-        embedded::CHANNELS,
+        embedded::FILE.header.inputs,
         embedded::HIDDEN
     );
     loop {

@@ -16,6 +16,7 @@
 mod blocks;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod inference;
+pub mod integer;
 mod portable;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod steps;
