@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Steps, Tally};
-use crate::{chip, setup};
+use crate::{chip, mcu, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -37,7 +37,10 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
         steps.step(&format!("lints of the firmware, {}", board.core), |_| {
             let model = &models[0].path;
             let mut clippy = firmware::command("clippy", board, model, Profile::Release);
-            check(clippy.args(["--package", "support", "--package", "app", "--", "-D", "warnings"]))
+            for package in ["app", "counts", "support"] {
+                clippy.args(["--package", package]);
+            }
+            check(clippy.args(["--", "-D", "warnings"]))
         });
     }
     for board in boards {
@@ -52,6 +55,13 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
             let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
             steps.step(&name, |tally| chip::test(board, model, profile, tally));
         }
+        steps.step(&format!("counts, {}", board.core), |tally| {
+            let figures = mcu::measure(board)?;
+            let better = mcu::check(board, &figures)?;
+            tally.passed += figures.len();
+            better.iter().for_each(|line| println!("\n  better than expected: {line}"));
+            Ok(())
+        });
     }
     Ok(())
 }
@@ -69,7 +79,7 @@ fn host(steps: &mut Steps) {
         let boards = BOARDS.iter().map(|board| board.name);
         let mut format = cargo(&root.join("firmware"));
         format.args(["fmt", "--check"]);
-        for package in ["app", "self-tests", "support"].into_iter().chain(boards) {
+        for package in ["app", "counts", "self-tests", "support"].into_iter().chain(boards) {
             format.args(["--package", package]);
         }
         check(&mut format)

@@ -10,7 +10,7 @@ mod weights;
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use support::stack;
+use support::{kernel, stack};
 
 /// Calls of every job's function; they must all take the same instructions where there is an FPU.
 const CALLS: usize = if cfg!(target_abi = "eabihf") { 3 } else { 2 };
@@ -35,6 +35,7 @@ support::interrupts!();
 
 #[entry]
 fn main() -> ! {
+    kernel::expect();
     for job in float::JOBS {
         let stack = (job.run)();
         defmt::println!(

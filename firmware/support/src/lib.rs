@@ -9,6 +9,7 @@ mod application;
 pub mod cmsdk;
 mod fault;
 mod interrupts;
+pub mod kernel;
 pub mod serial;
 pub mod stack;
 
