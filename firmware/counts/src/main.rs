@@ -6,6 +6,7 @@
 #![no_main]
 
 mod float;
+mod integers;
 mod weights;
 
 use core::hint::black_box;
@@ -36,7 +37,7 @@ support::interrupts!();
 #[entry]
 fn main() -> ! {
     kernel::expect();
-    for job in float::JOBS {
+    for job in float::JOBS.iter().chain(&integers::JOBS) {
         let stack = (job.run)();
         defmt::println!(
             "{{\"job\": \"{=str}\", \"format\": \"{=str}\", \"kernel\": \"{=str}\", \

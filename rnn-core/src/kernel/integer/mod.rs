@@ -7,7 +7,7 @@ mod portable;
 
 pub use portable::Portable;
 
-use crate::quant::block::BlockRef;
+use crate::quant::block::{BlockRef, Layout};
 
 /// A one-hot input in place of the wide columns' part of v: its symbol, and the number that stands
 /// for 1.
@@ -36,6 +36,15 @@ pub fn run<W: IntegerWork>(work: W) -> W::Output {
     #[cfg(not(all(arm_fpu, arm_dsp)))]
     work.run::<Portable>()
 }
+
+/// The layout that the fastest form of this build reads.
+pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
+    Layout::Pairs
+} else if cfg!(all(target_arch = "x86_64", feature = "std")) {
+    Layout::Panels
+} else {
+    Layout::Rows
+};
 
 /// The name of that form.
 pub fn form() -> &'static str {
