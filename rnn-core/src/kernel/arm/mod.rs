@@ -2,7 +2,9 @@
 //! LLVM makes none of this by itself, hence the assembly.
 #![allow(unsafe_code)]
 
+#[cfg_attr(arm_helium, path = "helium.rs")]
 mod panel;
+mod product;
 mod readout;
 mod steps;
 mod units;
@@ -21,10 +23,10 @@ pub(crate) fn run<W: Work<f32>>(work: &mut W) -> W::Output {
 
 /// Which form that is.
 pub(super) fn form() -> &'static str {
-    "arm f32 panels"
+    if cfg!(arm_helium) { "helium f32 panels" } else { "arm f32 panels" }
 }
 
-/// 16 outputs at a time, in place from the weights.
+/// As many outputs at a time as there are registers for, in place from the weights.
 pub(super) struct Panels;
 
 impl Arithmetic<f32> for Panels {
@@ -56,7 +58,12 @@ impl Arithmetic<f32> for Panels {
             let (x_1, x_2);
             (x_1, first.x) = first.x.split(first.inputs, 1);
             (x_2, second.x) = second.x.split(second.inputs, 1);
-            panel::affine(column, bias, Product { x: x_1, ..first }, Product { x: x_2, ..second });
+            product::affine(
+                column,
+                bias,
+                Product { x: x_1, ..first },
+                Product { x: x_2, ..second },
+            );
         }
     }
 

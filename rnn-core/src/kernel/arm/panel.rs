@@ -9,80 +9,31 @@
 
 use core::arch::asm;
 use core::ops::Range;
-use core::ptr;
 
-use crate::kernel::{Columns, Product};
+use super::product::Affine;
 
-/// Where W begins, where x begins, the columns of W.
-#[derive(Clone, Copy)]
-#[repr(C)] // The loops read the fields in this order.
-struct Operand {
-    w: *const f32,
-    x: *const f32,
-    columns: usize,
-}
-
-/// One column of out = b + W_1 x_1 + W_2 x_2.
-struct Affine {
-    products: [Operand; 2],
-    out: *mut f32,
-    /// Null for zeros.
-    bias: *const f32,
-    /// Rows of out, b and both W.
-    rows: usize,
-}
-
-/// What sums start from where there is no bias.
-pub(super) static ZEROS: [f32; 16] = [0.0; 16];
-
-/// out = b + W_1 x_1 + W_2 x_2 with one column of each X; a bias that is too short counts as zeros.
+/// All rows: 16 at a time, the rest by the narrowest panel that covers it. Inlined, so that sizes
+/// known to the compiler choose the panels that are linked.
 ///
-/// Inlined, so that sizes known to the compiler choose the panels that are linked.
+/// # Safety
+/// What `job` points to is good for its sizes, `out` apart from the rest.
 #[inline(always)]
-pub(super) fn affine(
-    out: &mut [f32],
-    bias: &[f32],
-    first: Product<'_, f32>,
-    second: Product<'_, f32>,
-) {
-    let rows = out.len();
-    let job = Affine {
-        products: [operand(first, rows), operand(second, rows)],
-        out: out.as_mut_ptr(),
-        bias: bias.get(..rows).map_or(ptr::null(), <[f32]>::as_ptr),
-        rows,
-    };
-    // 16 rows at a time; the rest by the narrowest panel that covers it.
+pub(super) unsafe fn over_rows(job: &Affine) {
+    let rows = job.rows;
     let rest = rows % 16;
     let wide = if rest > 8 && rows > 16 { rows } else { rows - rest };
-    // SAFETY: out, b and W have the rows and columns that are meant, x has an element for each.
+    // SAFETY: as for the function.
     unsafe {
         if wide > 0 {
-            panels_16(&job, 0..wide);
+            panels_16(job, 0..wide);
         }
         match rows - wide {
             0 => {}
-            5.. if rows >= 8 => panels_8(&job, wide..rows),
-            _ if rows >= 4 => panels_4(&job, wide..rows),
-            _ => panels_1(&job, wide..rows),
+            5.. if rows >= 8 => panels_8(job, wide..rows),
+            _ if rows >= 4 => panels_4(job, wide..rows),
+            _ => panels_1(job, wide..rows),
         }
     }
-}
-
-/// A product with one column of X. A symbol is a column of W times 1, which changes no bit.
-#[inline(always)]
-fn operand(product: Product<'_, f32>, rows: usize) -> Operand {
-    static ONE: [f32; 1] = [1.0];
-    let (w, x) = match product.x {
-        Columns::Values(x) => (product.w, x.get(..product.inputs).unwrap_or(x)),
-        Columns::Symbols(symbols) => {
-            let symbol = symbols.first().map_or(usize::MAX, |&s| usize::from(s));
-            (product.w.get(symbol.saturating_mul(rows)..).unwrap_or_default(), &ONE[..])
-        }
-    };
-    // A product costs less than a division.
-    let columns = if w.len() < x.len() * rows { w.len() / rows } else { x.len() };
-    Operand { w: w.as_ptr(), x: x.as_ptr(), columns }
 }
 
 /// Weights of a column, times x, to as many sums.
@@ -129,10 +80,6 @@ macro_rules! panels {
         /// points to is good for its sizes, `out` apart from the rest.
         #[inline(never)]
         unsafe fn $name(job: &Affine, rows: Range<usize>) {
-            let products = &job.products;
-            let used = if products[1].columns == 0 { 1 } else { 2 };
-            let (bias, mask) =
-                if job.bias.is_null() { (ZEROS.as_ptr(), 0) } else { (job.bias, usize::MAX) };
             let last = rows.end - $rows;
             // SAFETY: as for the function; the flags are clobbered by default.
             unsafe {
@@ -141,11 +88,11 @@ macro_rules! panels {
                     "and {t}, {at}, {mask}",
                     "add {t}, {t}, {bias}",
                     concat!("vldmia {t}, {{", $sums, "}}"),
-                    "mov {product}, {first}",
+                    "mov {operand}, {first}",
                     "3:",
-                    "ldr {w}, [{product}], #4",
-                    "ldr {x}, [{product}], #4",
-                    "ldr {t}, [{product}], #4",
+                    "ldr {w}, [{operand}], #4",
+                    "ldr {x}, [{operand}], #4",
+                    "ldr {t}, [{operand}], #4",
                     "add {w}, {w}, {at}",
                     // So many columns at a time.
                     concat!("subs {t}, {t}, #", $at_once),
@@ -166,7 +113,7 @@ macro_rules! panels {
                     "subs {t}, {t}, #1",
                     "bne 6b",
                     "7:",
-                    "cmp {product}, {end}",
+                    "cmp {operand}, {end}",
                     "bne 3b",
                     "add {t}, {out}, {at}",
                     concat!("vstmia {t}, {{", $sums, "}}"),
@@ -178,15 +125,15 @@ macro_rules! panels {
                     "mov {at}, {last}",
                     concat!("cmp {t}, #", $bytes),
                     "bne 2b",
-                    bias = in(reg) bias,
-                    mask = in(reg) mask,
-                    first = in(reg) products.as_ptr(),
-                    end = in(reg) products.as_ptr().add(used),
+                    first = in(reg) job.first,
+                    end = in(reg) job.end,
+                    out = in(reg) job.out,
+                    bias = in(reg) job.bias,
+                    mask = in(reg) job.mask,
                     at = inout(reg) rows.start.min(last) * size_of::<f32>() => _,
                     last = in(reg) last * size_of::<f32>(),
                     step = in(reg) (job.rows - $rows) * size_of::<f32>(),
-                    out = in(reg) job.out,
-                    product = out(reg) _,
+                    operand = out(reg) _,
                     w = out(reg) _,
                     x = out(reg) _,
                     t = out(reg) _,

@@ -5,7 +5,7 @@ use core::arch::asm;
 use core::mem::MaybeUninit;
 
 use super::super::PARTIALS;
-use super::panel::ZEROS;
+use super::product::ZEROS;
 
 /// Eight columns of one row: weights `$at` columns on, R values apart, times x, to eight sums.
 macro_rules! eight {

@@ -2,7 +2,7 @@
 //! without the copies that a batch needs. The equations and the orders are those of the cells'
 //! modules.
 
-use super::panel::affine;
+use super::product::affine;
 use super::units::{gru_units, lstm_units};
 use super::{Panels, activate_into};
 use crate::activation::Activation::Sigmoid;
