@@ -12,6 +12,21 @@ use core::ops::Range;
 
 use super::product::Affine;
 
+/// The columns of an operand, as the loops count them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Count {
+    eights: usize,
+    rest: usize,
+}
+
+impl Count {
+    #[inline(always)]
+    pub(super) fn new(columns: usize) -> Self {
+        Count { eights: columns / 8, rest: columns % 8 }
+    }
+}
+
 /// All rows: 24 at a time, the rest by the narrowest panel that covers it. Inlined, so that sizes
 /// known to the compiler choose the panels that are linked.
 ///
@@ -29,16 +44,16 @@ pub(super) unsafe fn over_rows(job: &Affine) {
         }
         match rows - wide {
             0 => {}
-            9.. if rows >= 16 => panels_16(job, wide..rows),
-            5.. if rows >= 8 => panels_8(job, wide..rows),
-            _ if rows >= 4 => panels_4(job, wide..rows),
+            9.. if rows >= 16 => panels_16(job, wide.min(rows - 16)..rows),
+            5.. if rows >= 8 => panels_8(job, wide.min(rows - 8)..rows),
+            _ if rows >= 4 => panels_4(job, wide.min(rows - 4)..rows),
             _ => panels_1(job, wide..rows),
         }
     }
 }
 
 /// A panel's rows in one column: the first vectors have their sums in q0, q1, ..., weights are in q6
-/// and q7.
+/// and q7. W is read at r8, x at r9.
 macro_rules! column {
     (24 $x:literal) => {
         concat!(column!(@ $x "q6" "q0", "q7" "q1"), column!(@ $x "q6" "q2", "q7" "q3"),
@@ -54,12 +69,12 @@ macro_rules! column {
         column!(@ $x "q6" "q0")
     };
     (1 $x:literal) => {
-        concat!("vldr s24, [{w}]\nadd {w}, {w}, #4\nvmov s25, ", $x, "\n",
+        concat!("vldr s24, [r8]\nadd r8, r8, #4\nvmov s25, ", $x, "\n",
                 "vmul.f32 s24, s24, s25\nvadd.f32 s0, s0, s24\n")
     };
     (@ $x:literal $($w:literal $sum:literal),*) => {
         concat!(
-            $("vldrw.u32 ", $w, ", [{w}], #16\n",
+            $("vldrw.u32 ", $w, ", [r8], #16\n",
               "vmul.f32 ", $w, ", ", $w, ", ", $x, "\n",)*
             $("vadd.f32 ", $sum, ", ", $sum, ", ", $w, "\n",)*
         )
@@ -70,16 +85,16 @@ macro_rules! column {
 macro_rules! four_columns {
     ($rows:tt) => {
         concat!(
-            "ldm {x}!, {{r0, r1, r2, r3}}\n",
-            column!($rows "r0"), "add {w}, {w}, {step}\n",
-            column!($rows "r1"), "add {w}, {w}, {step}\n",
-            column!($rows "r2"), "add {w}, {w}, {step}\n",
-            column!($rows "r3"), "add {w}, {w}, {step}\n",
+            "ldm r9!, {{r0, r1, r2, r3}}\n",
+            column!($rows "r0"), "add r8, r8, {step}\n",
+            column!($rows "r1"), "add r8, r8, {step}\n",
+            column!($rows "r2"), "add r8, r8, {step}\n",
+            column!($rows "r3"), "add r8, r8, {step}\n",
         )
     };
 }
 
-/// The sums of a panel: loaded from `[{w}]`, or stored to `[{t}]`.
+/// The sums of a panel, loaded or stored.
 macro_rules! sums {
     ($op:literal $at:literal: $($sum:literal $offset:literal),*) => {
         concat!($($op, " ", $sum, ", [", $at, ", #", $offset, "]\n",)*)
@@ -91,8 +106,8 @@ macro_rules! panels {
         /// The rows in `rows`, so many at a time; the last panel is moved back to end with them.
         ///
         /// # Safety
-        /// `rows` ends at a row that exists, its end is not before the panel's width; what `job`
-        /// points to is good for its sizes, `out` apart from the rest.
+        /// `rows` are of those that exist, and as many as a panel has or more; what `job` points to is
+        /// good for its sizes, `out` apart from the rest.
         #[inline(never)]
         unsafe fn $name(job: &Affine, rows: Range<usize>) {
             let last = rows.end - $rows;
@@ -100,64 +115,54 @@ macro_rules! panels {
             unsafe {
                 asm!(
                     "2:",
-                    "ldr {w}, [{job}, #{bias}]",
-                    "ldr {x}, [{job}, #{mask}]",
-                    "and {x}, {x}, {at}",
-                    "add {w}, {w}, {x}",
-                    sums!($load "{w}": $($sum $at),*),
+                    "ldrd r8, r9, [{job}, #{bias}]", // and the mask
+                    "and r9, r9, {at}",
+                    "add r8, r8, r9",
+                    sums!($load "r8": $($sum $at),*),
                     "ldr {operand}, [{job}, #{first}]",
                     "3:",
-                    "ldr {w}, [{operand}], #4",
-                    "ldr {x}, [{operand}], #4",
-                    "ldr {t}, [{operand}], #4",
-                    "add {w}, {w}, {at}",
+                    "ldm {operand}!, {{r8, r9, r10}}",
+                    "add r8, r8, {at}",
                     // Eight columns at a time.
-                    "lsrs lr, {t}, #3",
-                    "beq 5f",
-                    "dls lr, lr",
+                    "wls lr, r10, 5f",
                     "4:",
                     four_columns!($rows),
                     four_columns!($rows),
                     "le lr, 4b",
                     // The others.
                     "5:",
-                    "ands {t}, {t}, #7",
-                    "beq 7f",
-                    "dls lr, {t}",
+                    "ldr r10, [{operand}], #4",
+                    "wls lr, r10, 7f",
                     "6:",
-                    "ldr r0, [{x}], #4",
+                    "ldr r0, [r9], #4",
                     column!($rows "r0"),
-                    "add {w}, {w}, {step}",
+                    "add r8, r8, {step}",
                     "le lr, 6b",
                     "7:",
-                    "ldr {t}, [{job}, #{end}]",
-                    "cmp {operand}, {t}",
+                    "ldrd r9, r8, [{job}, #{end}]", // and out
+                    "cmp {operand}, r9",
                     "bne 3b",
-                    "ldr {t}, [{job}, #{out}]",
-                    "add {t}, {t}, {at}",
-                    sums!($store "{t}": $($sum $at),*),
+                    "add r8, r8, {at}",
+                    sums!($store "r8": $($sum $at),*),
+                    "cmp {at}, {last}",
+                    "beq 8f",
                     concat!("add {at}, {at}, #", $bytes),
                     "cmp {at}, {last}",
                     "bls 2b",
-                    // Behind the last panel, or within it: then it is taken as well.
-                    "sub {w}, {at}, {last}",
+                    // Within the last panel: that is taken as well.
                     "mov {at}, {last}",
-                    concat!("cmp {w}, #", $bytes),
-                    "bne 2b",
+                    "b 2b",
+                    "8:",
                     first = const offset_of!(Affine, first),
                     end = const offset_of!(Affine, end),
-                    out = const offset_of!(Affine, out),
                     bias = const offset_of!(Affine, bias),
-                    mask = const offset_of!(Affine, mask),
                     job = in(reg) job,
-                    at = inout(reg) rows.start.min(last) * size_of::<f32>() => _,
+                    at = inout(reg) rows.start * size_of::<f32>() => _,
                     last = in(reg) last * size_of::<f32>(),
                     step = in(reg) (job.rows - $rows) * size_of::<f32>(),
                     operand = out(reg) _,
-                    w = out(reg) _,
-                    x = out(reg) _,
-                    t = out(reg) _,
-                    out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("lr") _,
+                    out("r0") _, out("r1") _, out("r2") _, out("r3") _,
+                    out("r8") _, out("r9") _, out("r10") _, out("lr") _,
                     out("d0") _, out("d1") _, out("d2") _, out("d3") _,
                     out("d4") _, out("d5") _, out("d6") _, out("d7") _,
                     out("d8") _, out("d9") _, out("d10") _, out("d11") _,

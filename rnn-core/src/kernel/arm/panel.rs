@@ -12,6 +12,18 @@ use core::ops::Range;
 
 use super::product::Affine;
 
+/// The columns of an operand, as the loops count them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Count(usize);
+
+impl Count {
+    #[inline(always)]
+    pub(super) fn new(columns: usize) -> Self {
+        Count(columns)
+    }
+}
+
 /// All rows: 16 at a time, the rest by the narrowest panel that covers it. Inlined, so that sizes
 /// known to the compiler choose the panels that are linked.
 ///
@@ -29,8 +41,8 @@ pub(super) unsafe fn over_rows(job: &Affine) {
         }
         match rows - wide {
             0 => {}
-            5.. if rows >= 8 => panels_8(job, wide..rows),
-            _ if rows >= 4 => panels_4(job, wide..rows),
+            5.. if rows >= 8 => panels_8(job, wide.min(rows - 8)..rows),
+            _ if rows >= 4 => panels_4(job, wide.min(rows - 4)..rows),
             _ => panels_1(job, wide..rows),
         }
     }
@@ -76,8 +88,8 @@ macro_rules! panels {
         /// The rows in `rows`, so many at a time; the last panel is moved back to end with them.
         ///
         /// # Safety
-        /// `rows` ends at a row that exists, its end is not before the panel's width; what `job`
-        /// points to is good for its sizes, `out` apart from the rest.
+        /// `rows` are of those that exist, and as many as a panel has or more; what `job` points to is
+        /// good for its sizes, `out` apart from the rest.
         #[inline(never)]
         unsafe fn $name(job: &Affine, rows: Range<usize>) {
             let last = rows.end - $rows;
@@ -130,7 +142,7 @@ macro_rules! panels {
                     out = in(reg) job.out,
                     bias = in(reg) job.bias,
                     mask = in(reg) job.mask,
-                    at = inout(reg) rows.start.min(last) * size_of::<f32>() => _,
+                    at = inout(reg) rows.start * size_of::<f32>() => _,
                     last = in(reg) last * size_of::<f32>(),
                     step = in(reg) (job.rows - $rows) * size_of::<f32>(),
                     operand = out(reg) _,

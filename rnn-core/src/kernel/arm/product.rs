@@ -1,16 +1,16 @@
 //! out = b + W_1 x_1 + W_2 x_2 as the loops of [`panel`](super::panel) take it.
 #![allow(unsafe_code)]
 
-use super::panel::over_rows;
+use super::panel::{Count, over_rows};
 use crate::kernel::{Columns, Product};
 
-/// Where W begins, where x begins, the columns of W.
+/// Where W begins, where x begins, and the columns of W.
 #[derive(Clone, Copy)]
 #[repr(C)] // The loops read the fields in this order.
 pub(super) struct Operand {
     pub(super) w: *const f32,
     pub(super) x: *const f32,
-    pub(super) columns: usize,
+    pub(super) columns: Count,
 }
 
 /// One column of out = b + W_1 x_1 + W_2 x_2.
@@ -43,8 +43,13 @@ pub(super) fn affine(
     second: Product<'_, f32>,
 ) {
     let rows = out.len();
-    let operands = [operand(first, rows), operand(second, rows)];
-    let used = if operands[1].columns == 0 { 1 } else { 2 };
+    let (first, second) = (columns(first, rows), columns(second, rows));
+    let used = if second.2 == 0 { 1 } else { 2 };
+    let operands = [first, second].map(|(w, x, columns)| Operand {
+        w: w.as_ptr(),
+        x: x.as_ptr(),
+        columns: Count::new(columns),
+    });
     let (bias, mask) =
         bias.get(..rows).map_or((ZEROS.as_ptr(), 0), |bias| (bias.as_ptr(), usize::MAX));
     let job = Affine {
@@ -59,9 +64,9 @@ pub(super) fn affine(
     unsafe { over_rows(&job) }
 }
 
-/// A product with one column of X. A symbol is a column of W times 1, which changes no bit.
+/// W, x and the columns of a product with one column of X. A symbol is a column of W times 1, which changes no bit.
 #[inline(always)]
-fn operand(product: Product<'_, f32>, rows: usize) -> Operand {
+fn columns<'a>(product: Product<'a, f32>, rows: usize) -> (&'a [f32], &'a [f32], usize) {
     static ONE: [f32; 1] = [1.0];
     let (w, x) = match product.x {
         Columns::Values(x) => (product.w, x.get(..product.inputs).unwrap_or(x)),
@@ -75,5 +80,5 @@ fn operand(product: Product<'_, f32>, rows: usize) -> Operand {
         true => w.len().checked_div(rows).unwrap_or_default(),
         false => x.len(),
     };
-    Operand { w: w.as_ptr(), x: x.as_ptr(), columns }
+    (w, x, columns)
 }
