@@ -12,6 +12,8 @@
 //!
 //! [`Inference`] rounds each product before it is added; `Training` (feature `std`) fuses them.
 
+#[cfg(arm_fpu)]
+mod arm;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod blocks;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -22,6 +24,8 @@ mod portable;
 mod steps;
 #[cfg(feature = "std")]
 mod training;
+#[cfg(arm_fpu)]
+pub(crate) use arm::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) use inference::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -341,7 +345,9 @@ pub struct Inference;
 pub fn inference_form() -> &'static str {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     return inference::form();
-    #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+    #[cfg(arm_fpu)]
+    return arm::form();
+    #[cfg(not(any(arm_fpu, all(feature = "std", target_arch = "x86_64"))))]
     return "portable";
 }
 
