@@ -37,7 +37,7 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
         steps.step(&format!("lints of the firmware, {}", board.core), |_| {
             let model = &models[0].path;
             let mut clippy = firmware::command("clippy", board, model, Profile::Release);
-            for package in ["app", "counts", "support"] {
+            for package in ["app", "counts", "streams", "support"] {
                 clippy.args(["--package", package]);
             }
             check(clippy.args(["--", "-D", "warnings"]))
@@ -79,7 +79,9 @@ fn host(steps: &mut Steps) {
         let boards = BOARDS.iter().map(|board| board.name);
         let mut format = cargo(&root.join("firmware"));
         format.args(["fmt", "--check"]);
-        for package in ["app", "counts", "self-tests", "support"].into_iter().chain(boards) {
+        for package in
+            ["app", "counts", "self-tests", "streams", "support"].into_iter().chain(boards)
+        {
             format.args(["--package", package]);
         }
         check(&mut format)
