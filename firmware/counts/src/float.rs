@@ -1,7 +1,7 @@
 //! The jobs in `f32`.
 
 use crate::weights::Weights;
-use crate::{Job, calls};
+use crate::{J1, J2, J3, J4, J5, Job, calls};
 use core::mem::size_of;
 use nalgebra::SMatrix;
 use rnn_core::activation::Activation;
@@ -11,20 +11,17 @@ use rnn_core::elman::Elman;
 use rnn_core::gru::Gru;
 use rnn_core::kernel::{Arithmetic, Inference, Product, Work, inference_form};
 use rnn_core::lstm::Lstm;
-use rnn_core::network::{Head, Network};
+use rnn_core::network::{ElmanNetwork, GruNetwork, Head, LstmNetwork, Network};
 
-/// A network that reads I channels and predicts them.
-type Forecast<C, const I: usize, const H: usize> = Network<f32, C, I, H, I>;
-
-const fn network<C, const I: usize, const H: usize>(
+const fn network<C, const I: usize, const H: usize, const O: usize>(
     cell: C,
     mut weights: Weights,
-) -> Forecast<C, I, H> {
+) -> Network<f32, C, I, H, O> {
     let readout = Dense { w: weights.matrix(), b: weights.matrix() };
     Network { cell, readout, head: Head::Linear }
 }
 
-const fn elman<const I: usize, const H: usize>() -> Forecast<Elman<f32, I, H>, I, H> {
+const fn elman<const I: usize, const H: usize, const O: usize>() -> ElmanNetwork<f32, I, H, O> {
     let mut weights = Weights::new(1);
     let cell = Elman {
         w_xh: weights.matrix(),
@@ -35,7 +32,7 @@ const fn elman<const I: usize, const H: usize>() -> Forecast<Elman<f32, I, H>, I
     network(cell, weights)
 }
 
-const fn gru<const I: usize, const H: usize>() -> Forecast<Gru<f32, I, H>, I, H> {
+const fn gru<const I: usize, const H: usize, const O: usize>() -> GruNetwork<f32, I, H, O> {
     let mut weights = Weights::new(2);
     let cell = Gru {
         w_xg: weights.stacked(),
@@ -49,7 +46,7 @@ const fn gru<const I: usize, const H: usize>() -> Forecast<Gru<f32, I, H>, I, H>
     network(cell, weights)
 }
 
-const fn lstm<const I: usize, const H: usize>() -> Forecast<Lstm<f32, I, H>, I, H> {
+const fn lstm<const I: usize, const H: usize, const O: usize>() -> LstmNetwork<f32, I, H, O> {
     let mut weights = Weights::new(3);
     let cell = Lstm { w_x: weights.stacked(), w_h: weights.stacked(), b: weights.stacked() };
     network(cell, weights)
@@ -57,22 +54,21 @@ const fn lstm<const I: usize, const H: usize>() -> Forecast<Lstm<f32, I, H>, I, 
 
 /// A job that makes steps of a network: `$function` is its own in the image.
 macro_rules! job {
-    ($name:literal, $function:ident, $make:ident, $cell:ident, $inputs:literal, $hidden:literal, $macs:literal) => {{
+    ($task:expr, $function:ident, $make:ident, $cell:ident, $inputs:literal, $hidden:literal, $outputs:literal) => {{
         type Cells = $cell<f32, $inputs, $hidden>;
         type Memory = <Cells as Cell<f32, $inputs, $hidden>>::Memory;
-        static NETWORK: Forecast<Cells, $inputs, $hidden> = $make();
+        static NETWORK: Network<f32, Cells, $inputs, $hidden, $outputs> = $make();
 
         #[inline(never)]
-        fn $function(x: &[f32; $inputs], memory: &mut Memory) -> [f32; $inputs] {
+        fn $function(x: &[f32; $inputs], memory: &mut Memory) -> [f32; $outputs] {
             NETWORK.step(x, memory)
         }
 
         Job {
-            name: $name,
+            task: $task,
             format: "f32",
             kernel: inference_form,
             function: concat!("counts::float::JOBS::", stringify!($function)),
-            macs: $macs,
             memory: size_of::<Memory>(),
             run: || calls($function, [0.5; $inputs], NETWORK.rest()),
         }
@@ -81,16 +77,15 @@ macro_rules! job {
 
 /// J1 to J5.
 pub(crate) const JOBS: [Job; 5] = [
-    job!("J1", elman_32, elman, Elman, 1, 32, 1088),
-    job!("J2", elman_64, elman, Elman, 2, 64, 4352),
-    job!("J3", gru_32, gru, Gru, 2, 32, 3296),
-    job!("J4", lstm_32, lstm, Lstm, 1, 32, 4256),
+    job!(J1, elman_32, elman, Elman, 1, 32, 1),
+    job!(J2, elman_64, elman, Elman, 2, 64, 2),
+    job!(J3, gru_32, gru, Gru, 2, 32, 1),
+    job!(J4, lstm_32, lstm, Lstm, 1, 32, 1),
     Job {
-        name: "J5",
+        task: J5,
         format: "f32",
         kernel: inference_form,
         function: "counts::float::product_64",
-        macs: 4096,
         memory: size_of::<Vector>(),
         run: || calls(product_64, [0.5; 64], [0.0; 64]),
     },

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 pub(crate) use expected::check;
 
 /// Where the image has the functions of the jobs.
-const JOBS: [&str; 1] = ["counts::float::"];
+const JOBS: [&str; 2] = ["counts::float::", "counts::integer::"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -7,7 +7,7 @@ mod portable;
 
 pub use portable::Portable;
 
-use crate::quant::block::BlockRef;
+use crate::quant::block::{BlockRef, Layout};
 
 /// A one-hot input in place of the wide columns' part of v: its symbol, and the number that stands
 /// for 1.
@@ -39,5 +39,8 @@ pub fn run<W: IntegerWork>(work: W) -> W::Output {
 
 /// The name of that form.
 pub fn form() -> &'static str {
-    "portable"
+    if cfg!(all(arm_fpu, arm_dsp)) { "arm dsp" } else { "portable" }
 }
+
+/// The layout of the weights that it is made for.
+pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) { Layout::Pairs } else { Layout::Rows };
