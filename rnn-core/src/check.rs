@@ -3,11 +3,13 @@
 
 pub mod streams;
 
-use crate::activation::{approx, softmax};
+use crate::activation::{Activation, approx, softmax};
 use crate::bptt::{Bptt, Labels};
 use crate::cell::{Cell, Stack};
 use crate::elman::Elman;
-use crate::gru::{Gru, ResetAfter, ResetBefore};
+use crate::gru::{Gru, Reset, ResetAfter, ResetBefore};
+use crate::kernel::{Arithmetic, Columns, FEW, Inference, Product, Work};
+use crate::layers::{Kind, Layer};
 use crate::lstm::Lstm;
 use crate::network::{ElmanNetwork, Head, Network};
 use crate::optimizer::{Adam, clip_norm};
@@ -26,7 +28,8 @@ pub struct Check {
 }
 
 /// All checks.
-pub const CHECKS: [Check; 6] = [
+pub const CHECKS: [Check; 7] = [
+    Check { name: "kernels, 1 to 130 rows", run: kernels, expected: 0x1777_0800 },
     Check { name: "activations", run: activations, expected: 0x4C2F_CD3D },
     Check { name: "steps of 1-32-1 and 3-37-3", run: steps, expected: 0xBFEA_6DF8 },
     Check { name: "gradients of 2-16-2, 20 steps", run: gradients, expected: 0xC917_E5E2 },
@@ -80,6 +83,91 @@ fn activations() -> u32 {
     softmax(&mut p);
     digest.add(&p);
     digest.finish()
+}
+
+/// Weights that fit into the smallest chip.
+const MOST: usize = 2048;
+
+/// What the kernels of whichever form runs here compute.
+fn kernels() -> u32 {
+    Inference::run(&mut Kernels)
+}
+
+/// Every verb and every cell's step, in the form that it is given: 1 to 130 rows, columns before and
+/// behind what a loop takes at once, values that break arithmetic.
+struct Kernels;
+
+impl Work<f32> for Kernels {
+    type Output = u32;
+
+    fn run<A: Arithmetic<f32>>(&mut self) -> u32 {
+        let mut digest = Digest::new();
+        let mut random = SplitMix64::new(7);
+        let (mut w, mut x, mut out) = ([0.0; MOST], [0.0; 64], [0.0; 130]);
+        for rows in 1..=out.len() {
+            let inputs = (1 + rows * 7 % 37).min(MOST / rows);
+            let out = &mut out[..rows];
+            fill_with_edges(&mut random, &mut w[..rows * inputs]);
+            fill_with_edges(&mut random, &mut x);
+            let first = Product::new(&w, &x[..inputs], inputs);
+            let second = Product::new(&w, &x[inputs / 2..inputs], inputs - inputs / 2);
+            let bias = if rows % 3 == 0 { &[][..] } else { &w[..rows] };
+            A::affine(out, rows, bias, first, second);
+            digest.add(out);
+            let symbols = [(rows % (inputs + 1)) as u16];
+            let symbol = Product { w: &w[..rows * inputs], x: Columns::Symbols(&symbols), inputs };
+            A::affine(out, rows, bias, symbol, Product::NONE);
+            digest.add(out);
+            if rows < FEW {
+                for inputs in 1..=x.len() {
+                    A::readout(out, rows, bias, &w, &x[..inputs], inputs);
+                    digest.add(out);
+                }
+            }
+            for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
+                let any = || f32::from_bits(random.next_u64() as u32);
+                out.fill_with(any);
+                A::activate(activation, out);
+                digest.add(out);
+            }
+        }
+        for kind in [
+            Kind::Elman(Activation::Tanh),
+            Kind::Elman(Activation::Sigmoid),
+            Kind::Gru(Reset::After),
+            Kind::Gru(Reset::Before),
+            Kind::Lstm,
+        ] {
+            for hidden in 1..=18 {
+                let layer = Layer { kind, inputs: 1 + hidden % 3, hidden };
+                let parameters = &mut w[..layer.parameters()];
+                random.fill_uniform(1.0, parameters);
+                let memory = &mut out[..layer.memory()];
+                memory.fill(0.0);
+                for _ in 0..3 {
+                    random.fill_uniform(2.0, &mut x);
+                    let input = Columns::Values(&x[..layer.inputs]);
+                    if let Some(cell) = layer.view(parameters) {
+                        cell.step::<A>(input, memory);
+                    }
+                    digest.add(&memory[..layer.state()]);
+                }
+            }
+        }
+        digest.finish()
+    }
+}
+
+/// Values of both signs; every eighth is one that breaks arithmetic.
+fn fill_with_edges(random: &mut SplitMix64, values: &mut [f32]) {
+    const EDGES: [f32; 8] =
+        [0.0, -0.0, 1e-40, f32::MIN_POSITIVE, f32::MAX, f32::NEG_INFINITY, 1e20, -1e30];
+    random.fill_uniform(1.5, values);
+    for value in values {
+        if random.below(8) == 0 {
+            *value = EDGES[random.below(8)];
+        }
+    }
 }
 
 /// A NaN as arithmetic yields it. What becomes of a signalling one in `if x > a { x } else { a }` isn't

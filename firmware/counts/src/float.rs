@@ -1,7 +1,7 @@
 //! The jobs in `f32`.
 
 use crate::weights::Weights;
-use crate::{J1, J2, J3, J4, J5, Job, calls};
+use crate::{Job, calls};
 use core::mem::size_of;
 use nalgebra::SMatrix;
 use rnn_core::activation::Activation;
@@ -54,7 +54,7 @@ const fn lstm<const I: usize, const H: usize, const O: usize>() -> LstmNetwork<f
 
 /// A job that makes steps of a network: `$function` is its own in the image.
 macro_rules! job {
-    ($task:expr, $function:ident, $make:ident, $cell:ident, $inputs:literal, $hidden:literal, $outputs:literal) => {{
+    ($name:literal, $function:ident, $make:ident, $cell:ident, $inputs:literal, $hidden:literal, $outputs:literal, $macs:literal) => {{
         type Cells = $cell<f32, $inputs, $hidden>;
         type Memory = <Cells as Cell<f32, $inputs, $hidden>>::Memory;
         static NETWORK: Network<f32, Cells, $inputs, $hidden, $outputs> = $make();
@@ -65,10 +65,11 @@ macro_rules! job {
         }
 
         Job {
-            task: $task,
+            name: $name,
             format: "f32",
             kernel: inference_form,
             function: concat!("counts::float::JOBS::", stringify!($function)),
+            macs: $macs,
             memory: size_of::<Memory>(),
             run: || calls($function, [0.5; $inputs], NETWORK.rest()),
         }
@@ -77,15 +78,16 @@ macro_rules! job {
 
 /// J1 to J5.
 pub(crate) const JOBS: [Job; 5] = [
-    job!(J1, elman_32, elman, Elman, 1, 32, 1),
-    job!(J2, elman_64, elman, Elman, 2, 64, 2),
-    job!(J3, gru_32, gru, Gru, 2, 32, 1),
-    job!(J4, lstm_32, lstm, Lstm, 1, 32, 1),
+    job!("J1", elman_32, elman, Elman, 1, 32, 1, 1088),
+    job!("J2", elman_64, elman, Elman, 2, 64, 2, 4352),
+    job!("J3", gru_32, gru, Gru, 2, 32, 1, 3296),
+    job!("J4", lstm_32, lstm, Lstm, 1, 32, 1, 4256),
     Job {
-        task: J5,
+        name: "J5",
         format: "f32",
         kernel: inference_form,
         function: "counts::float::product_64",
+        macs: 4096,
         memory: size_of::<Vector>(),
         run: || calls(product_64, [0.5; 64], [0.0; 64]),
     },

@@ -6,7 +6,7 @@
 #![no_main]
 
 mod float;
-mod integer;
+mod integers;
 mod weights;
 
 use core::hint::black_box;
@@ -16,33 +16,16 @@ use support::{kernel, stack};
 /// Calls of every job's function; they must all take the same instructions where there is an FPU.
 const CALLS: usize = if cfg!(target_abi = "eabihf") { 3 } else { 2 };
 
-/// What is to be computed.
-#[derive(Clone, Copy)]
-struct Task {
-    name: &'static str,
-    /// Multiply-accumulates of a step.
-    macs: usize,
-}
-
-/// Elman 1-32-1.
-const J1: Task = Task { name: "J1", macs: 1088 };
-/// Elman 2-64-2.
-const J2: Task = Task { name: "J2", macs: 4352 };
-/// GRU 2-32-1, reset after. (Networks of integers predict what they read, here one output more.)
-const J3: Task = Task { name: "J3", macs: 3296 };
-/// LSTM 1-32-1.
-const J4: Task = Task { name: "J4", macs: 4256 };
-/// The product of a 64 x 64 matrix and a vector.
-const J5: Task = Task { name: "J5", macs: 4096 };
-
-/// A task in one number format.
+/// A job in one number format.
 struct Job {
-    task: Task,
+    name: &'static str,
     format: &'static str,
     /// The kernel that runs.
     kernel: fn() -> &'static str,
     /// The function that makes a step, as the image names it.
     function: &'static str,
+    /// Multiply-accumulates of a step.
+    macs: usize,
     /// Bytes of state and scratch.
     memory: usize,
     /// Makes the calls; returns the stack of one, bytes.
@@ -54,18 +37,18 @@ support::interrupts!();
 #[entry]
 fn main() -> ! {
     kernel::expect();
-    for job in [&float::JOBS, &integer::W16A16, &integer::W8A16].into_iter().flatten() {
+    for job in float::JOBS.iter().chain(&integers::JOBS) {
         let stack = (job.run)();
         defmt::println!(
             "{{\"job\": \"{=str}\", \"format\": \"{=str}\", \"kernel\": \"{=str}\", \
              \"function\": \"{=str}\", \"calls\": {=usize}, \"macs\": {=usize}, \
              \"ram\": {=usize}, \"stack\": {=u32}}}",
-            job.task.name,
+            job.name,
             job.format,
             (job.kernel)(),
             job.function,
             CALLS,
-            job.task.macs,
+            job.macs,
             job.memory,
             stack
         );

@@ -18,8 +18,7 @@ pub(super) enum Squash {
 }
 
 /// h = sigma(W v + b), sigma being tanh or the sigmoid.
-#[cfg_attr(target_arch = "arm", inline(never))]
-#[cfg_attr(not(target_arch = "arm"), inline(always))]
+#[inline(always)]
 pub(super) fn elman<K: Kernel>(
     block: &BlockRef<'_>,
     squash: Squash,
@@ -35,13 +34,12 @@ pub(super) fn elman<K: Kernel>(
     let units = h.iter_mut().zip(z).take(hidden);
     match squash {
         Squash::Tanh => units.for_each(|(h, z)| *h = tanh(*z)),
-        Squash::Sigmoid => units.for_each(|(h, z)| *h = sigmoid_of_half(*z)),
+        Squash::Sigmoid => units.for_each(|(h, z)| *h = sigmoid_of_half(*z) as i16),
     }
 }
 
 /// (i, f, g, o) = (sigmoid, sigmoid, tanh, sigmoid)(W v + b), c = f c + i g, h = o tanh c
-#[cfg_attr(target_arch = "arm", inline(never))]
-#[cfg_attr(not(target_arch = "arm"), inline(always))]
+#[inline(always)]
 pub(super) fn lstm<K: Kernel>(
     block: &BlockRef<'_>,
     hot: OneHot,
@@ -63,8 +61,7 @@ pub(super) fn lstm<K: Kernel>(
 
 /// (r, z) = sigmoid(W v + b), n = tanh(W_x x + b_n + r (W_h h + b_hn)), h = n + z (h - n): the reset
 /// after the product.
-#[cfg_attr(target_arch = "arm", inline(never))]
-#[cfg_attr(not(target_arch = "arm"), inline(always))]
+#[inline(always)]
 pub(super) fn gru_after<K: Kernel>(
     [gates, candidate, state]: &[BlockRef<'_>; 3],
     hot: OneHot,
@@ -89,8 +86,7 @@ pub(super) fn gru_after<K: Kernel>(
 
 /// (r, z) = sigmoid(W v + b), n = tanh(W (x, r h) + b), h = n + z (h - n): the reset before the
 /// product; `u` is room for (x, r h).
-#[cfg_attr(target_arch = "arm", inline(never))]
-#[cfg_attr(not(target_arch = "arm"), inline(always))]
+#[inline(always)]
 pub(super) fn gru_before<K: Kernel>(
     [gates, candidate]: &[BlockRef<'_>; 2],
     hot: OneHot,
@@ -107,7 +103,7 @@ pub(super) fn gru_before<K: Kernel>(
     u.iter_mut().zip(v.iter()).for_each(|(u, &v)| *u = v);
     let q = u.get_mut(inputs..).unwrap_or_default();
     for (q, &r) in q.iter_mut().zip(r) {
-        *q = multiply(*q, sigmoid_of_half(r));
+        *q = multiply(sigmoid_of_half(r), *q);
     }
     K::multiply(candidate, hot, u, n);
     let h = v.get_mut(inputs..).unwrap_or_default();

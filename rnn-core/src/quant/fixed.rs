@@ -75,32 +75,32 @@ pub fn tanh(z: i32) -> i16 {
 /// 1 / (1 + e^-2z) = (1 + tanh z) / 2, z as in [`tanh`], the result in 2^-15 within 0 ... 32767. The
 /// rows of a sigmoid's sums are requantised to half the argument, so the 2 is no work.
 #[inline(always)]
-pub fn sigmoid_of_half(z: i32) -> i16 {
-    ((tanh_31(z) >> 17) + (1 << 14)) as i16
+pub fn sigmoid_of_half(z: i32) -> i32 {
+    (tanh_31(z) >> 17) + (1 << 14)
 }
 
 /// a b for two numbers in 2^-15, rounded.
 #[inline(always)]
-pub const fn multiply(a: i16, b: i16) -> i16 {
-    ((a as i32 * b as i32 + (1 << 14)) >> 15) as i16
+pub const fn multiply(a: i32, b: i16) -> i16 {
+    ((a * b as i32 + (1 << 14)) >> 15) as i16
 }
 
 /// a b rounded down, a in any unit, b in 2^-15.
 #[inline(always)]
-pub const fn scale(a: i32, b: i16) -> i32 {
+pub const fn scale(a: i32, b: i32) -> i32 {
     ((a as i64 * b as i64) >> 15) as i32
 }
 
 /// n + z (h - n): all in 2^-15.
 #[inline(always)]
-pub const fn blend(z: i16, h: i16, n: i16) -> i16 {
-    n.wrapping_add(((z as i32 * (h as i32 - n as i32) + (1 << 14)) >> 15) as i16)
+pub const fn blend(z: i32, h: i16, n: i16) -> i16 {
+    n.wrapping_add(((z * (h as i32 - n as i32) + (1 << 14)) >> 15) as i16)
 }
 
 /// f c + i g, c in 2^-20, held within +-64.
 #[inline(always)]
-pub const fn cell(f: i16, c: i32, i: i16, g: i16) -> i32 {
-    hold(scale(c, f) + ((i as i32 * g as i32) >> (30 - C_BITS)), C_LIMIT)
+pub const fn cell(f: i32, c: i32, i: i32, g: i16) -> i32 {
+    hold(scale(c, f) + ((i * g as i32) >> (30 - C_BITS)), C_LIMIT)
 }
 
 /// tanh of the LSTM's cell.
@@ -165,7 +165,7 @@ mod tests {
     fn tanh_stays_within_the_states() {
         assert!(arguments().all(|z| tanh(z) >= -ONE));
         assert_eq!([i32::MIN, -1 << 20, (1 << 20) - 1, i32::MAX].map(tanh), [-ONE, -ONE, ONE, ONE]);
-        assert_eq!([i32::MIN, i32::MAX].map(sigmoid_of_half), [0, ONE]);
+        assert_eq!([i32::MIN, i32::MAX].map(sigmoid_of_half), [0, ONE.into()]);
         assert!(tanh(0).abs() <= 1);
     }
 
@@ -179,7 +179,7 @@ mod tests {
                 for i in [0, 1, ONE] {
                     for g in [-ONE, 0, ONE] {
                         let c = hold(a, C_LIMIT);
-                        assert!((-C_LIMIT..C_LIMIT).contains(&cell(f, c, i, g)));
+                        assert!((-C_LIMIT..C_LIMIT).contains(&cell(f.into(), c, i.into(), g)));
                     }
                 }
             }
@@ -188,7 +188,7 @@ mod tests {
             for n in [-ONE, -1, 0, 1, ONE] {
                 for z in [0, 1, ONE - 1, ONE] {
                     let (low, high) = (h.min(n), h.max(n));
-                    assert!((low..=high).contains(&blend(z, h, n)), "{z} {h} {n}");
+                    assert!((low..=high).contains(&blend(z.into(), h, n)), "{z} {h} {n}");
                 }
             }
         }
@@ -196,9 +196,9 @@ mod tests {
 
     #[test]
     fn products_are_rounded() {
-        assert_eq!(multiply(ONE, ONE), 32766);
+        assert_eq!(multiply(ONE.into(), ONE), 32766);
         assert_eq!([multiply(1, 16384), multiply(1, 16383), multiply(-1, 16384)], [1, 0, 0]);
         assert_eq!([multiply_high(1, i32::MAX), multiply_high(i32::MIN, 2)], [0, -1]);
-        assert_eq!([scale(-1, 1), scale(1, ONE)], [-1, 0]);
+        assert_eq!([scale(-1, 1), scale(1, ONE.into())], [-1, 0]);
     }
 }

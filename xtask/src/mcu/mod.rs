@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 pub(crate) use expected::check;
 
 /// Where the image has the functions of the jobs.
-const JOBS: [&str; 2] = ["counts::float::", "counts::integer::"];
+const JOBS: [&str; 2] = ["counts::float::", "counts::integers::"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

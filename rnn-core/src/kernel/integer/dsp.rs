@@ -19,9 +19,17 @@ const ROWS: usize = Layout::Pairs.rows();
 impl Kernel for Dsp {
     #[inline(always)]
     fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+        let started = hot.is_some();
         match (block.layout, block.narrow) {
-            (Layout::Pairs, Narrow::Pairs(w)) => multiply::<{ ROWS / 2 }>(block, w, hot, v, out),
-            (Layout::Pairs, Narrow::Halves(w)) => multiply::<ROWS>(block, w, hot, v, out),
+            (Layout::Pairs, Narrow::Pairs(_) | Narrow::Halves(_)) => {
+                if started {
+                    start(block, hot, out);
+                }
+                match block.narrow {
+                    Narrow::Pairs(_) => multiply::<{ ROWS / 2 }>(block, started, v, out),
+                    _ => multiply::<ROWS>(block, started, v, out),
+                }
+            }
             _ => portable(block, hot, v, out),
         }
     }
@@ -33,73 +41,105 @@ fn portable(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
     Portable::multiply(block, hot, v, out);
 }
 
-/// For narrow weights that take so many words per tile.
+#[inline(never)]
+fn start(block: &BlockRef<'_>, hot: OneHot, out: &mut [i32]) {
+    block.start(hot, out);
+}
+
+/// For narrow weights that take so many words per tile and pair of columns; where `out` is started, `v`
+/// holds the values of the narrow columns alone.
 #[inline(never)]
 fn multiply<const WORDS: usize>(
     block: &BlockRef<'_>,
-    narrow: &[i16],
-    hot: OneHot,
+    mut started: bool,
     v: &[i16],
     out: &mut [i32],
 ) {
-    let (wide, x) = block.split(v);
-    let [wide, x] = [wide, x].map(|v| bytemuck::try_cast_slice::<i16, u32>(v).unwrap_or_default());
-    let tiles = out.len() / ROWS;
-    let fits = tiles > 0
-        && out.len() % ROWS == 0
-        && [block.bias.len(), block.multipliers.len()] == [out.len(); 2]
-        && [wide.len(), x.len()]
-            == [if hot.is_none() { block.wide_columns / 2 } else { 0 }, block.narrow_columns / 2]
-        && block.wide.len() == out.len() * block.wide_columns
-        && narrow.len() == 2 * tiles * WORDS * x.len();
+    let (Narrow::Pairs(w) | Narrow::Halves(w)) = block.narrow else { return };
+    let (rows, columns) = (out.len(), block.narrow_columns);
+    let wide = if started { 0 } else { block.wide_columns };
+    let fits = rows > 0
+        && rows % ROWS == 0
+        && block.bias.len() == rows
+        && block.multipliers.len() == rows
+        && block.wide.len() == rows * block.wide_columns
+        && w.len() * ROWS == rows * columns * WORDS
+        && v.len() == wide + columns
+        && (wide | columns) % 2 == 0
+        && v.as_ptr().cast::<u32>().is_aligned();
     debug_assert!(fits, "a block has the sizes that its network counts");
     if !fits {
         return;
     }
-    let out_at = out.as_ptr().addr();
-    // One pair of wide columns is taken along, more by themselves; a one-hot input is looked up.
-    let wide_x = if let &[x] = wide { x } else { 0 };
-    let with_wide = wide.len() == 1;
-    let out_end = out.as_mut_ptr_range().end;
-    if wide.len() > 1 {
-        let (w, bias, x) = (block.wide.as_ptr().cast(), block.bias.as_ptr(), wide.as_ptr_range());
-        let start = Start { w, x: x.start, x_end: x.end, bias, out: out.as_mut_ptr(), out_end };
-        // SAFETY: the sizes were checked.
+    let x: *const u32 = v.as_ptr().cast();
+    let mut pass = Pass {
+        w: w.as_ptr().cast(),
+        x: x.wrapping_add(wide / 2),
+        pairs: columns / 2,
+        out: out.as_mut_ptr(),
+        out_end: out.as_mut_ptr_range().end,
+        multipliers: block.multipliers.as_ptr().addr().wrapping_sub(out.as_ptr().addr()),
+        skip: 0,
+        starts: 0,
+        wide: ptr::null(),
+        wide_x: 0,
+    };
+    // One pair of wide columns is taken along, more go first.
+    if wide == 2 {
+        pass.wide = block.wide.as_ptr().cast();
+        // SAFETY: the sizes and the alignment were checked.
+        pass.wide_x = unsafe { x.read() };
+    } else if wide > 2 {
+        let (w, bias) = (block.wide.as_ptr().cast(), block.bias.as_ptr());
+        let start = Start { w, x, x_end: pass.x, bias, out: pass.out, out_end: pass.out_end };
+        // SAFETY: the sizes and the alignment were checked.
         unsafe { pass::start(&start) };
-    } else if hot.is_some() {
-        block.start(hot, out);
+        started = true;
     }
-    let started = wide.len() > 1 || hot.is_some();
-    let mut done = 0;
-    loop {
-        let pairs = (x.len() - done).min(MOST_PAIRS);
-        let (first, last) = (done == 0, done + pairs == x.len());
-        let skip = x.len() - pairs;
-        let pass = Pass {
-            w: narrow.as_ptr().cast::<u32>().wrapping_add(done * WORDS).wrapping_sub(skip * WORDS),
-            x: x.as_ptr().wrapping_add(done),
-            pairs,
-            out: out.as_mut_ptr(),
-            out_end,
-            multipliers: if last {
-                block.multipliers.as_ptr().addr().wrapping_sub(out_at)
-            } else {
-                0
-            },
-            skip: 4 * WORDS * skip,
-            starts: if first && !started {
-                block.bias.as_ptr().addr().wrapping_sub(out_at)
-            } else {
-                0
-            },
-            wide: if first && with_wide { block.wide.as_ptr().cast() } else { ptr::null() },
-            wide_x,
-        };
-        // SAFETY: the sizes were checked.
-        unsafe { if WORDS == ROWS { pass::halves(&pass) } else { pass::bytes(&pass) } };
-        done += pairs;
-        if last {
-            break;
+    if !started {
+        pass.starts = block.bias.as_ptr().addr().wrapping_sub(out.as_ptr().addr());
+    }
+    // SAFETY: the sizes and the alignment were checked.
+    unsafe {
+        if pass.pairs > MOST_PAIRS {
+            in_parts::<WORDS>(&mut pass);
+        } else {
+            run::<WORDS>(&pass);
         }
     }
+}
+
+/// A pass over more than [`MOST_PAIRS`], in parts: only the last requantises.
+///
+/// # Safety
+/// All that the pass names is there.
+#[inline(never)]
+unsafe fn in_parts<const WORDS: usize>(whole: &mut Pass) {
+    let (w, pairs, multipliers) = (whole.w, whole.pairs, whole.multipliers);
+    let part = whole;
+    part.multipliers = 0;
+    let mut done = 0;
+    while done < pairs {
+        part.pairs = (pairs - done).min(MOST_PAIRS);
+        let skipped = WORDS * (pairs - part.pairs);
+        part.w = w.wrapping_add(WORDS * done).wrapping_sub(skipped);
+        part.skip = 4 * skipped;
+        done += part.pairs;
+        if done == pairs {
+            part.multipliers = multipliers;
+        }
+        // SAFETY: as for the function.
+        unsafe { run::<WORDS>(part) };
+        part.x = part.x.wrapping_add(part.pairs);
+        part.starts = 0;
+        part.wide = ptr::null();
+    }
+}
+
+/// # Safety
+/// All that the pass names is there.
+#[inline(always)]
+unsafe fn run<const WORDS: usize>(pass: &Pass) {
+    // SAFETY: as for the function.
+    unsafe { if WORDS == ROWS { pass::halves(pass) } else { pass::bytes(pass) } }
 }

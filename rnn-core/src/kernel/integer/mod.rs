@@ -37,10 +37,16 @@ pub fn run<W: IntegerWork>(work: W) -> W::Output {
     work.run::<Portable>()
 }
 
+/// The layout that the fastest form of this build reads.
+pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
+    Layout::Pairs
+} else if cfg!(all(target_arch = "x86_64", feature = "std")) {
+    Layout::Panels
+} else {
+    Layout::Rows
+};
+
 /// The name of that form.
 pub fn form() -> &'static str {
     if cfg!(all(arm_fpu, arm_dsp)) { "arm dsp" } else { "portable" }
 }
-
-/// The layout of the weights that it is made for.
-pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) { Layout::Pairs } else { Layout::Rows };

@@ -14,64 +14,73 @@ pub(super) struct Pass {
     pub(super) x: *const u32,
     /// Pairs of columns, at most [`MOST_PAIRS`].
     pub(super) pairs: usize,
-    pub(super) out: *mut i32,
-    pub(super) out_end: *mut i32,
-    /// Bytes from `out` to the multipliers; 0 for none.
-    pub(super) multipliers: usize,
-    /// Bytes of `w` between those of four rows and of the next four.
-    pub(super) skip: usize,
     /// Bytes from `out` to the starts.
     pub(super) starts: usize,
     /// 16-bit weights of one more pair of columns; null for none.
     pub(super) wide: *const u32,
     /// What that pair reads.
     pub(super) wide_x: u32,
+    pub(super) out: *mut i32,
+    /// Bytes from `out` to the multipliers; 0 for none.
+    pub(super) multipliers: usize,
+    /// Bytes of `w` between those of four rows and of the next four.
+    pub(super) skip: usize,
+    pub(super) out_end: *mut i32,
+}
+
+/// A core with what the code needs. (What is assembled outside of functions knows nothing of the chip but
+/// its target.)
+#[cfg(arm_v8m)]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m33\n"
+    };
+}
+#[cfg(not(arm_v8m))]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m4\n"
+    };
 }
 
 /// What both kernels begin with: x into the registers, pair j of n into s(n - 1 - j), so that the code
-/// that is entered for n pairs finds its own; the addresses of the entries onto the stack.
+/// that is entered for n pairs finds its own; what rows need onto the stack. From there on r0 is W, r1
+/// x, r2 n, r6 out, r7 the way to the multipliers and r12 the end of out.
 ///
-/// Stack, upwards: skip, where a row goes on that has skipped, n, entry of a row, entry of the middle of
+/// Stack, upwards: n, skip, where a row goes on that has skipped, entry of a row, entry of the middle of
 /// a group, starts, wide, x of wide.
-///
-/// (What is assembled outside of functions doesn't know the FPU of the target.)
 macro_rules! prologue {
-    ($group:literal, $middle:literal) => {
+    ($half_a_group:literal, $second_half:literal) => {
         concat!(
-            ".fpu fpv4-sp-d16\n",
+            core!(),
             "push {{r4-r11, lr}}\n",
-            "ldmia r0, {{r0-r9}}\n",
+            "ldmia r0, {{r0-r8, r12}}\n",
             "cmp r2, #16\n",
             "it hi\n",
             "vpushhi {{s16-s31}}\n",
-            "push {{r7, r8, r9}}\n",
-            "rsb r8, r2, #32\n",
-            "sub r8, r1, r8, lsl #2\n",
-            "adr.w lr, 2f\n",
+            "push {{r3, r4, r5}}\n",
+            "rsb r9, r2, #32\n",
+            "sub r9, r1, r9, lsl #2\n",
+            "adr.w lr, 2f+1\n",
             "sub lr, lr, r2, lsl #2\n",
-            "orr lr, lr, #1\n",
             "bx lr\n",
             load!(31 0, 30 4, 29 8, 28 12, 27 16, 26 20, 25 24, 24 28, 23 32, 22 36, 21 40, 20 44,
                 19 48, 18 52, 17 56, 16 60, 15 64, 14 68, 13 72, 12 76, 11 80, 10 84, 9 88, 8 92,
                 7 96, 6 100, 5 104, 4 108, 3 112, 2 116, 1 120, 0 124),
             "2:\n",
-            "adr.w r8, 5f\n",
-            "orr r8, r8, #1\n",
-            "lsr r9, r2, #1\n",
-            "mov r10, #", $group, "\n",
-            "mls r8, r9, r10, r8\n",
-            "sub r11, r8, #", $middle, "\n",
+            "adr.w r9, 5f+1\n",
+            "bic r10, r2, #1\n",
+            "mov r11, #", $half_a_group, "\n",
+            "mls r9, r10, r11, r9\n",
+            "sub r11, r9, #", $second_half, "\n",
             "tst r2, #1\n",
-            "itt ne\n",
-            "adrne.w r8, 4f\n",
-            "orrne r8, r8, #1\n",
-            "mov r9, r2\n",
-            "mov r10, r8\n",
-            "cmp r6, #0\n",
-            "itt ne\n",
-            "adrne.w r10, 3f\n",
-            "orrne r10, r10, #1\n",
-            "push {{r6, r8-r11}}\n",
+            "it ne\n",
+            "adrne.w r9, 4f+1\n",
+            "mov r10, r9\n",
+            "cmp r8, #0\n",
+            "it ne\n",
+            "adrne.w r10, 3f+1\n",
+            "push {{r2, r8-r11}}\n",
         )
     };
 }
@@ -79,7 +88,7 @@ macro_rules! prologue {
 /// VLDR of a register from an offset.
 macro_rules! load {
     ($($s:literal $at:literal),*) => {
-        concat!($("vldr s", $s, ", [r8, #", $at, "]\n",)*)
+        concat!($("vldr s", $s, ", [r9, #", $at, "]\n",)*)
     };
 }
 
@@ -120,21 +129,29 @@ macro_rules! starts {
     ($starts:literal, $wide:literal, $wide_x:literal) => {
         concat!(
             "6:\n",
-            "ldr r5, [sp, #", $starts, "]\n",
+            "ldr r5, [sp, #",
+            $starts,
+            "]\n",
             "add r5, r5, r6\n",
             "ldr r1, [r5]\n",
             "ldr r2, [r5, #4]\n",
             "ldr r3, [r5, #8]\n",
             "ldr r4, [r5, #12]\n",
-            "ldr r5, [sp, #", $wide, "]\n",
+            "ldr r5, [sp, #",
+            $wide,
+            "]\n",
             "cbz r5, 9f\n",
-            "ldr r8, [sp, #", $wide_x, "]\n",
+            "ldr r8, [sp, #",
+            $wide_x,
+            "]\n",
             "ldr r10, [r5], #4\n",
             "ldr r11, [r5], #4\n",
             "ldr lr, [r5], #4\n",
             "smlad r1, r10, r8, r1\n",
             "ldr r10, [r5], #4\n",
-            "str r5, [sp, #", $wide, "]\n",
+            "str r5, [sp, #",
+            $wide,
+            "]\n",
             "smlad r2, r11, r8, r2\n",
             "smlad r3, lr, r8, r3\n",
             "smlad r4, r10, r8, r4\n",
@@ -169,13 +186,31 @@ macro_rules! bytes_group {
 macro_rules! bytes_pair {
     ($x:literal, $p:literal, $q:literal) => {
         concat!(
-            "vmov lr, s", $x, "\n",
-            "smlad r2, ", $p, ", lr, r2\n",
-            "sxtb16 ", $p, ", ", $p, ", ror #8\n",
-            "smlad r1, ", $p, ", lr, r1\n",
-            "smlad r4, ", $q, ", lr, r4\n",
-            "sxtb16 ", $q, ", ", $q, ", ror #8\n",
-            "smlad r3, ", $q, ", lr, r3\n",
+            "vmov lr, s",
+            $x,
+            "\n",
+            "smlad r2, ",
+            $p,
+            ", lr, r2\n",
+            "sxtb16 ",
+            $p,
+            ", ",
+            $p,
+            ", ror #8\n",
+            "smlad r1, ",
+            $p,
+            ", lr, r1\n",
+            "smlad r4, ",
+            $q,
+            ", lr, r4\n",
+            "sxtb16 ",
+            $q,
+            ", ",
+            $q,
+            ", ror #8\n",
+            "smlad r3, ",
+            $q,
+            ", lr, r3\n",
         )
     };
 }
@@ -189,23 +224,19 @@ macro_rules! bytes_pair {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn bytes(pass: &Pass) {
     naked_asm!(
-        prologue!(60, 28),
-        "mov r6, r3",
-        "mov r12, r4",
-        "mov r7, r5",
+        prologue!(30, 28),
         "mov r9, #0",
         "mov r10, #0x00800080",
-        "adr.w lr, 2f",
+        "adr.w lr, 2f+1",
         "sub lr, lr, r2, lsl #3",
-        "orr lr, lr, #1",
         "bx lr",
         weigh!(31 30 29 28 27 26 25 24 23 22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0),
         "2:",
         "b.w 6f",
         // A row that skips.
         "3:",
-        "ldr r5, [sp, #0]",
-        "ldr lr, [sp, #4]",
+        "ldr r5, [sp, #4]",
+        "ldr lr, [sp, #8]",
         "add r0, r0, r5",
         "bx lr",
         // A row with an odd number of pairs.
@@ -233,7 +264,7 @@ pub(super) unsafe extern "C" fn bytes(pass: &Pass) {
         "cmp r6, r12",
         "bne 6b",
         "8:",
-        "ldr r2, [sp, #8]",
+        "ldr r2, [sp, #0]",
         "add sp, sp, #32",
         "cmp r2, #16",
         "it hi",
@@ -284,14 +315,13 @@ macro_rules! halves_pair {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn halves(pass: &Pass) {
     naked_asm!(
-        prologue!(44, 20),
-        "push {{r3, r4, r5}}",
-        "mov r6, r3",
+        prologue!(22, 20),
+        "push {{r6, r7, r12}}",
         "b.w 6f",
         // A row that skips.
         "3:",
-        "ldr r8, [sp, #12]",
-        "ldr lr, [sp, #16]",
+        "ldr r8, [sp, #16]",
+        "ldr lr, [sp, #20]",
         "add r0, r0, r8",
         "bx lr",
         // A row with an odd number of pairs.
@@ -302,8 +332,8 @@ pub(super) unsafe extern "C" fn halves(pass: &Pass) {
         groups!(halves_group),
         "5:",
         "ldr r6, [sp, #0]",
-        "ldr r12, [sp, #4]",
-        "ldr r7, [sp, #8]",
+        "ldr r7, [sp, #4]",
+        "ldr r12, [sp, #8]",
         "cbz r7, 7f",
         requantise!("r1", "r2", "r3", "r4"),
         "str r6, [sp, #0]",
@@ -318,7 +348,7 @@ pub(super) unsafe extern "C" fn halves(pass: &Pass) {
         "cmp r6, r12",
         "bne 6b",
         "8:",
-        "ldr r2, [sp, #20]",
+        "ldr r2, [sp, #12]",
         "add sp, sp, #44",
         "cmp r2, #16",
         "it hi",
@@ -345,6 +375,7 @@ pub(super) struct Start {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn start(start: &Start) {
     naked_asm!(
+        core!(),
         "push {{r4-r11, lr}}",
         "ldmia r0, {{r0, r1, r2, r3, r4, r5}}",
         // r0 w, r1 x, r2 end of x, r3 bias, r4 out, r5 end of out
