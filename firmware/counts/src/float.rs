@@ -11,20 +11,17 @@ use rnn_core::elman::Elman;
 use rnn_core::gru::Gru;
 use rnn_core::kernel::{Arithmetic, Inference, Product, Work, inference_form};
 use rnn_core::lstm::Lstm;
-use rnn_core::network::{Head, Network};
+use rnn_core::network::{ElmanNetwork, GruNetwork, Head, LstmNetwork, Network};
 
-/// A network that reads I channels and predicts them.
-type Forecast<C, const I: usize, const H: usize> = Network<f32, C, I, H, I>;
-
-const fn network<C, const I: usize, const H: usize>(
+const fn network<C, const I: usize, const H: usize, const O: usize>(
     cell: C,
     mut weights: Weights,
-) -> Forecast<C, I, H> {
+) -> Network<f32, C, I, H, O> {
     let readout = Dense { w: weights.matrix(), b: weights.matrix() };
     Network { cell, readout, head: Head::Linear }
 }
 
-const fn elman<const I: usize, const H: usize>() -> Forecast<Elman<f32, I, H>, I, H> {
+const fn elman<const I: usize, const H: usize, const O: usize>() -> ElmanNetwork<f32, I, H, O> {
     let mut weights = Weights::new(1);
     let cell = Elman {
         w_xh: weights.matrix(),
@@ -35,7 +32,7 @@ const fn elman<const I: usize, const H: usize>() -> Forecast<Elman<f32, I, H>, I
     network(cell, weights)
 }
 
-const fn gru<const I: usize, const H: usize>() -> Forecast<Gru<f32, I, H>, I, H> {
+const fn gru<const I: usize, const H: usize, const O: usize>() -> GruNetwork<f32, I, H, O> {
     let mut weights = Weights::new(2);
     let cell = Gru {
         w_xg: weights.stacked(),
@@ -49,7 +46,7 @@ const fn gru<const I: usize, const H: usize>() -> Forecast<Gru<f32, I, H>, I, H>
     network(cell, weights)
 }
 
-const fn lstm<const I: usize, const H: usize>() -> Forecast<Lstm<f32, I, H>, I, H> {
+const fn lstm<const I: usize, const H: usize, const O: usize>() -> LstmNetwork<f32, I, H, O> {
     let mut weights = Weights::new(3);
     let cell = Lstm { w_x: weights.stacked(), w_h: weights.stacked(), b: weights.stacked() };
     network(cell, weights)
@@ -57,13 +54,13 @@ const fn lstm<const I: usize, const H: usize>() -> Forecast<Lstm<f32, I, H>, I, 
 
 /// A job that makes steps of a network: `$function` is its own in the image.
 macro_rules! job {
-    ($name:literal, $function:ident, $make:ident, $cell:ident, $inputs:literal, $hidden:literal, $macs:literal) => {{
+    ($name:literal, $function:ident, $make:ident, $cell:ident, $inputs:literal, $hidden:literal, $outputs:literal, $macs:literal) => {{
         type Cells = $cell<f32, $inputs, $hidden>;
         type Memory = <Cells as Cell<f32, $inputs, $hidden>>::Memory;
-        static NETWORK: Forecast<Cells, $inputs, $hidden> = $make();
+        static NETWORK: Network<f32, Cells, $inputs, $hidden, $outputs> = $make();
 
         #[inline(never)]
-        fn $function(x: &[f32; $inputs], memory: &mut Memory) -> [f32; $inputs] {
+        fn $function(x: &[f32; $inputs], memory: &mut Memory) -> [f32; $outputs] {
             NETWORK.step(x, memory)
         }
 
@@ -81,10 +78,10 @@ macro_rules! job {
 
 /// J1 to J5.
 pub(crate) const JOBS: [Job; 5] = [
-    job!("J1", elman_32, elman, Elman, 1, 32, 1088),
-    job!("J2", elman_64, elman, Elman, 2, 64, 4352),
-    job!("J3", gru_32, gru, Gru, 2, 32, 3296),
-    job!("J4", lstm_32, lstm, Lstm, 1, 32, 4256),
+    job!("J1", elman_32, elman, Elman, 1, 32, 1, 1088),
+    job!("J2", elman_64, elman, Elman, 2, 64, 2, 4352),
+    job!("J3", gru_32, gru, Gru, 2, 32, 1, 3296),
+    job!("J4", lstm_32, lstm, Lstm, 1, 32, 1, 4256),
     Job {
         name: "J5",
         format: "f32",

@@ -26,7 +26,7 @@ fn main() -> ! {
         defmt::println!("{{\"test\": \"{=str}\", \"ok\": {=bool}}}", name, ok);
         failed += i32::from(!ok);
     };
-    report("the kernel is the one for this board", support::kernel::is_the_expected_one());
+    report("the kernels are those for this board", support::kernel::are_the_expected_ones());
     for check in CHECKS {
         report(check.name, (check.run)() == check.expected);
     }

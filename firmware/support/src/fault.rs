@@ -7,7 +7,7 @@ use cortex_m_rt::{ExceptionFrame, exception};
 const PANIC: i32 = 101;
 /// Exit code after a hardware fault, or an interrupt that nothing has enabled.
 const FAULT: i32 = 102;
-/// Exit code where another kernel was compiled in than the board is meant to run.
+/// Exit code where other kernels were compiled in than the board is meant to run.
 pub(crate) const KERNEL: i32 = 103;
 
 /// Leaves the emulator.

@@ -49,7 +49,7 @@ impl End {
             Some(0) => return Ok(()),
             Some(101) => "the firmware panicked".into(),
             Some(102) => "the firmware ran into a hardware fault".into(),
-            Some(103) => "the firmware was compiled with another kernel than its board's".into(),
+            Some(103) => "the firmware was compiled with other kernels than its board's".into(),
             Some(code) => format!("the firmware ended with exit code {code}"),
             None => "the emulator was killed".into(),
         };

@@ -48,5 +48,5 @@ pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
 
 /// The name of that form.
 pub fn form() -> &'static str {
-    "portable"
+    if cfg!(all(arm_fpu, arm_dsp)) { "arm dsp" } else { "portable" }
 }
