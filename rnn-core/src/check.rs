@@ -52,7 +52,9 @@ impl Digest {
 
     fn add(&mut self, values: &[f32]) {
         for value in values {
-            let bits = if value.is_nan() { 0x7FC0_0000 } else { value.to_bits() };
+            // By the bits: a comparison of floats is one of the things that are checked.
+            let bits = value.to_bits();
+            let bits = if bits << 1 > 0xFF00_0000 { 0x7FC0_0000 } else { bits };
             self.0.update(&bits.to_le_bytes());
         }
     }
