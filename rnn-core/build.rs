@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 /// A `cfg`, and an instruction that assembles where it holds.
-const PROBES: [(&str, &str); 2] =
-    [("arm_fpu", "vmul.f32 s0, s0, s1"), ("arm_helium", "vmul.f32 q0, q0, q1")];
+const PROBES: [(&str, &str); 3] = [
+    ("arm_fpu", "vmul.f32 s0, s0, s1"),
+    ("arm_dsp", "smlad r0, r0, r0, r0"),
+    ("arm_helium", "vmul.f32 q0, q0, q1"),
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,6 +1,8 @@
 //! Digests of what the kernels compute. The expected values are part of the source: a laptop and
 //! every chip must arrive at the same ones.
 
+pub mod streams;
+
 use crate::activation::{Activation, approx, softmax};
 use crate::bptt::{Bptt, Labels};
 use crate::cell::{Cell, Stack};
@@ -35,7 +37,7 @@ pub const CHECKS: [Check; 7] = [
     Check {
         name: "gradients of GRU, LSTM and a stack",
         run: gated_gradients,
-        expected: 0x0B70_620F,
+        expected: 0x4B69_F470,
     },
     Check { name: "ten updates by Adam", run: updates, expected: 0xCADE_0F40 },
 ];
@@ -59,6 +61,10 @@ impl Digest {
         }
     }
 
+    fn add_bits(&mut self, value: i32) {
+        self.0.update(&value.to_le_bytes());
+    }
+
     fn finish(self) -> u32 {
         self.0.finalize()
     }
@@ -68,7 +74,7 @@ fn activations() -> u32 {
     let mut digest = Digest::new();
     let mut random = SplitMix64::new(1);
     for _ in 0..4096 {
-        let any = f32::from_bits(random.next_u64() as u32);
+        let any = quiet(f32::from_bits(random.next_u64() as u32));
         let near = (random.uniform() * 20.0 - 10.0) as f32;
         for x in [any, near] {
             digest.add(&[approx::tanh_table(x), approx::sigmoid(x, approx::tanh_table)]);
@@ -166,8 +172,14 @@ fn fill_with_edges(random: &mut SplitMix64, values: &mut [f32]) {
     }
 }
 
-type Stacked<const I: usize, const H: usize> =
-    Stack<Lstm<f32, I, 12>, Gru<f32, 12, H, ResetBefore>, 12>;
+/// A NaN as arithmetic yields it. What becomes of a signalling one in `if x > a { x } else { a }` isn't
+/// the same everywhere: compiled to the VMAXNM of a Cortex-M7, M33 or M55, it is NaN instead of a.
+fn quiet(x: f32) -> f32 {
+    if x.is_nan() { f32::from_bits(x.to_bits() | 0x0040_0000) } else { x }
+}
+
+type Stacked<const I: usize, const M: usize, const H: usize> =
+    Stack<Lstm<f32, I, M>, Gru<f32, M, H, ResetBefore>, M>;
 
 fn steps() -> u32 {
     let mut digest = Digest::new();
@@ -181,7 +193,7 @@ fn gated_steps() -> u32 {
     add_steps::<Gru<f32, 2, 20, ResetAfter>, 2, 20>(&mut digest);
     add_steps::<Gru<f32, 2, 20, ResetBefore>, 2, 20>(&mut digest);
     add_steps::<Lstm<f32, 1, 17>, 1, 17>(&mut digest);
-    add_steps::<Stacked<1, 9>, 1, 9>(&mut digest);
+    add_steps::<Stacked<1, 12, 9>, 1, 9>(&mut digest);
     digest.finish()
 }
 
@@ -208,10 +220,12 @@ fn gated_gradients() -> u32 {
     add_gradients::<Gru<f32, 2, 9, ResetAfter>, 9>(&mut digest);
     add_gradients::<Gru<f32, 2, 9, ResetBefore>, 9>(&mut digest);
     add_gradients::<Lstm<f32, 2, 9>, 9>(&mut digest);
-    add_gradients::<Stacked<2, 5>, 5>(&mut digest);
+    add_gradients::<Stacked<2, 6, 5>, 5>(&mut digest);
     digest.finish()
 }
 
+/// Not inlined: one network and its trace at a time fit into 16 KB of RAM, all together don't.
+#[inline(never)]
 fn add_gradients<C: Cell<f32, 2, H>, const H: usize>(digest: &mut Digest) {
     for (head, truncation) in [(Head::Linear, 20), (Head::Linear, 7), (Head::Softmax, 20)] {
         let mut network = Network::<f32, C, 2, H, 2>::random(4);

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Output, eval, export, forecast, import, inspect, stream, text, train, tune};
+use command::{
+    Output, eval, export, forecast, import, inspect, quantize, stream, text, train, tune,
+};
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
 #[derive(Debug, Parser)]
@@ -18,6 +20,7 @@ enum Command {
     Eval(eval::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
+    Quantize(quantize::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),

@@ -5,15 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rnn_core::forecast::{self, Memory, Running};
-use rnn_core::kernel::{Columns, Inference};
 use rnn_core::link::Info;
 use rnn_core::model_file::{self, Contents, Header, ModelFile, Task};
 use rnn_core::network::NetworkRef;
+use rnn_core::quant::block::{Format, Layout};
+use rnn_core::quant::{IntegerNetwork, Plan, repack};
 use rnn_core::scaling::{Channel, Mode};
 
 use crate::aligned::Aligned;
 use crate::atomic::write_atomically;
 use crate::data::Rows;
+use crate::live::Live;
 
 /// Self-test samples that a new model file carries.
 pub const SELF_TESTS: usize = 16;
@@ -27,8 +29,10 @@ pub struct Model {
     pub names: Vec<String>,
     /// The channels' scales; none for text.
     pub channels: Vec<Channel>,
-    /// Flat parameters, in the order of [`NetworkRef`].
+    /// Flat parameters, in the order of [`NetworkRef`]; none of a network of integers.
     pub parameters: Aligned,
+    /// The words of a network of integers in the host's own layout, whatever the file's; else none.
+    pub integers: Vec<i32>,
     /// Names of PyTorch's recurrent and linear module where an import kept them, else "".
     pub modules: [String; 2],
     /// b_ih and b_hh of every layer where an import kept them, else nothing.
@@ -58,6 +62,7 @@ impl Model {
             names: names.map(|i| file.name(i).to_owned()).collect(),
             channels: channels.map(|i| file.channel(i)).collect(),
             parameters: file.parameters().collect::<Vec<f32>>().into(),
+            integers: host_layout(&file),
             modules: file.modules().map(str::to_owned),
             biases: file.biases().collect(),
             samples: file.self_tests().map(|(sample, _)| sample).collect(),
@@ -74,12 +79,17 @@ impl Model {
             );
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let integers = match (self.integer_network(), self.header.plan()) {
+            (Some(network), Some(plan)) => in_layout(&network, plan),
+            _ => Vec::new(),
+        };
         let mut bytes = vec![0; self.header.file_length()];
         let contents = Contents {
             header: self.header,
             names: &names,
             channels: &self.channels,
             parameters: &self.parameters,
+            integers: &integers,
             modules: self.modules.each_ref().map(String::as_str),
             biases: &self.biases,
             samples: &self.samples,
@@ -99,13 +109,12 @@ impl Model {
                 samples.flat_map(|sample| predictor.step(sample).to_vec()).collect()
             }
             Task::Text(_) => {
-                let network = self.view();
-                let mut memory = Aligned::new(network.shape().memory());
+                let mut live = self.live();
                 let mut o = vec![0.0; self.header.inputs];
                 let symbols = self.samples.iter().map(|&symbol| symbol as u16);
                 let output = |symbol: u16| {
-                    let h = network.step::<Inference>(Columns::Symbols(&[symbol]), &mut memory);
-                    network.readout().forward::<Inference>(h, &mut o);
+                    live.step_symbol(symbol);
+                    live.read(&mut o);
                     o[usize::from(symbol)]
                 };
                 symbols.map(output).collect()
@@ -135,10 +144,32 @@ impl Model {
         })
     }
 
-    /// A view that the core's functions take.
-    pub fn view(&self) -> NetworkRef<'_, f32> {
-        NetworkRef::new(self.header.shape(), &self.parameters)
-            .expect("a model has as many parameters as its shape says")
+    /// The network of `f32`.
+    ///
+    /// # Errors
+    /// If it is one of integers, which has no weights to be trained or handed on.
+    pub fn float(&self) -> Result<NetworkRef<'_, f32>> {
+        NetworkRef::new(self.header.shape(), &self.parameters).with_context(|| {
+            format!(
+                "the model's weights are integers ({}); take the f32 model that it was made from",
+                self.header.numbers
+            )
+        })
+    }
+
+    /// The network of integers, if it is one.
+    pub fn integer_network(&self) -> Option<IntegerNetwork<'_>> {
+        let plan = self.header.plan()?;
+        IntegerNetwork::new(plan_with(plan, Layout::Panels), &self.integers)
+    }
+
+    /// The network with a memory at rest.
+    pub fn live(&self) -> Live<'_> {
+        match (self.integer_network(), self.float()) {
+            (Some(network), _) => Live::integer(network),
+            (None, Ok(network)) => Live::float(network),
+            (None, Err(_)) => unreachable!("a model has what its header says"),
+        }
     }
 
     /// What a forecaster reads and predicts, and the channel that is scored; for text, which has
@@ -159,10 +190,9 @@ impl Model {
     pub fn predictor(&self) -> Predictor<'_> {
         let Header { inputs, window, .. } = self.header;
         Predictor {
-            network: self.view(),
+            live: self.live(),
             channels: &self.channels,
             mode: self.mode_and_target().0,
-            memory: Aligned::new(self.header.shape().memory()),
             last: vec![f32::NAN; inputs],
             scratch: vec![0.0; inputs],
             recent: vec![0.0; inputs * window],
@@ -172,36 +202,38 @@ impl Model {
     }
 }
 
+/// The same network in another layout.
+fn plan_with(plan: Plan, layout: Layout) -> Plan {
+    Plan { format: Format { layout, ..plan.format }, ..plan }
+}
+
+/// The words of a network in the layout of `plan`.
+fn in_layout(network: &IntegerNetwork<'_>, plan: Plan) -> Vec<i32> {
+    let mut words = vec![0; plan.words()];
+    assert!(repack(network, plan.format.layout, &mut words), "the plan counts the words");
+    words
+}
+
+/// The words of a file in the host's layout.
+fn host_layout(file: &ModelFile<'_>) -> Vec<i32> {
+    let words: Vec<i32> = file.integers().collect();
+    let network = file.header.plan().and_then(|plan| IntegerNetwork::new(plan, &words));
+    network.map_or_else(Vec::new, |network| {
+        in_layout(&network, plan_with(*network.plan(), Layout::Panels))
+    })
+}
+
 /// [`rnn_core::stream::Predictor`] for shapes known at run time: the same function on owned memory.
 #[derive(Debug, Clone)]
 pub struct Predictor<'m> {
-    network: NetworkRef<'m, f32>,
+    live: Live<'m>,
     channels: &'m [Channel],
     mode: Mode,
-    memory: Aligned,
     last: Vec<f32>,
     scratch: Vec<f32>,
     recent: Vec<f32>,
     filled: usize,
     prediction: Vec<f32>,
-}
-
-/// The network of a predictor with its memory.
-struct Live<'a> {
-    network: &'a NetworkRef<'a, f32>,
-    memory: &'a mut [f32],
-}
-
-impl Running for Live<'_> {
-    fn rest(&mut self) {
-        self.memory.fill(0.0);
-    }
-    fn step(&mut self, u: &[f32]) {
-        self.network.step::<Inference>(Columns::Values(u), self.memory);
-    }
-    fn read(&self, o: &mut [f32]) {
-        self.network.readout().forward::<Inference>(self.network.h(self.memory), o);
-    }
 }
 
 impl Predictor<'_> {
@@ -213,9 +245,8 @@ impl Predictor<'_> {
             recent: &mut self.recent,
             filled: &mut self.filled,
         };
-        let mut live = Live { network: &self.network, memory: &mut self.memory };
         let prediction = &mut self.prediction;
-        forecast::step(&mut live, self.channels, self.mode, memory, sample, prediction);
+        forecast::step(&mut self.live, self.channels, self.mode, memory, sample, prediction);
         &self.prediction
     }
 

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use rnn_core::layers::{Kind, Layer};
 use rnn_core::model_file::{Header, Task};
+use rnn_core::quant::IntegerNetwork;
 use rnn_core::scaling::Channel;
 
 /// Cycles of a multiply-add of the portable kernel on a Cortex-M4F, compiled for that core.
@@ -31,7 +32,7 @@ pub struct Requirements {
 }
 
 impl Requirements {
-    /// Of the model with this header, in f32.
+    /// Of the model with this header.
     pub fn of(header: &Header) -> Self {
         let Header { inputs, window, .. } = *header;
         let shape = header.shape();
@@ -49,10 +50,18 @@ impl Requirements {
             + CYCLES_PER_TANH * (steps * squashed) as f64
             + CYCLES_PER_CHANNEL * channels as f64;
         // The layers' memory; last sample and scratch; the window; its filling and the reference to
-        // the model: a word each.
-        let words = shape.memory() + 2 * channels + window * channels + 2;
+        // the model: a word each. Integers have their inputs and outputs beside, and hold the network
+        // by its description.
+        let memory = match header.plan() {
+            None => shape.memory() + 2,
+            Some(plan) => {
+                let own = size_of::<IntegerNetwork<'_>>() / size_of::<usize>() + 2;
+                plan.memory() + own + (3 * channels).div_ceil(2)
+            }
+        };
+        let words = memory + 2 * channels + window * channels;
         Requirements {
-            flash: 4 * shape.parameters() + channels * size_of::<Channel>(),
+            flash: 4 * header.tensor_words() + channels * size_of::<Channel>(),
             ram: 4 * words,
             stack: STACK_OF_FRAMES + 8 * channels,
             macs,
@@ -109,7 +118,7 @@ mod tests {
     use rnn_core::gru::{Gru, Reset, ResetAfter};
     use rnn_core::layers::{Kind, Layers};
     use rnn_core::lstm::Lstm;
-    use rnn_core::model_file::{Header, Task};
+    use rnn_core::model_file::{Header, Numbers, Task};
     use rnn_core::scaling::Mode;
     use rnn_core::stream::Predictor;
 
@@ -118,7 +127,16 @@ mod tests {
     fn header(kind: Kind, inputs: usize, hidden: usize, window: usize) -> Header {
         let task = Task::Forecast { mode: Mode::Raw, target: 0 };
         let layers = Layers::one(kind, hidden);
-        Header { task, inputs, layers, window, self_tests: 0, two_biases: false, seed: 0 }
+        Header {
+            task,
+            inputs,
+            layers,
+            window,
+            self_tests: 0,
+            two_biases: false,
+            numbers: Numbers::Float,
+            seed: 0,
+        }
     }
 
     #[test]

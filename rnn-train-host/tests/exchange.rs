@@ -5,7 +5,7 @@
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task, Unit};
+use rnn_core::model_file::{Header, Numbers, Task, Unit};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_train_host::export::{self, Options};
@@ -103,6 +103,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         window,
         self_tests: 4,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: u64::MAX - 5,
     };
     let scales = |_| Channel {
@@ -129,6 +130,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         parameters: parameters.into(),
         modules: Default::default(),
         biases: vec![],
+        integers: vec![],
         samples,
     }
 }

@@ -1,5 +1,6 @@
-//! The emulated chip under test: models of different shapes, on the target, against the host.
+//! The emulated chips under test: models of different shapes, on the target, against the host.
 
+use crate::board::Board;
 use crate::command::root;
 use crate::firmware::{self, Profile};
 use crate::tally::Tally;
@@ -7,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task};
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_train_host::device::{self, Device};
@@ -22,6 +23,8 @@ const SAMPLES: usize = 300;
 pub(crate) struct Tested {
     pub(crate) name: &'static str,
     pub(crate) path: PathBuf,
+    /// Whether it is tested on every board, or on the main one alone.
+    pub(crate) everywhere: bool,
     /// Whether the image that is compiled for size is tested as well.
     pub(crate) small_too: bool,
 }
@@ -31,10 +34,10 @@ pub(crate) struct Tested {
 pub(crate) fn models() -> Result<[Tested; 5]> {
     let folder = root().join("out/test");
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
-    let random = |name, small_too, header: Header| {
+    let random = |name, everywhere, small_too, header: Header| {
         let path = folder.join(format!("{}-{}.rnn", header.inputs, header.layers.hidden()));
         random_model(header)?.save(&path)?;
-        anyhow::Ok(Tested { name, path, small_too })
+        anyhow::Ok(Tested { name, path, everywhere, small_too })
     };
     let header = Header {
         task: Task::Forecast { mode: Mode::Residual, target: 0 },
@@ -43,6 +46,7 @@ pub(crate) fn models() -> Result<[Tested; 5]> {
         window: 0,
         self_tests: 16,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: 1,
     };
     let windowed = Header {
@@ -59,12 +63,13 @@ pub(crate) fn models() -> Result<[Tested; 5]> {
         Tested {
             name: "2 channels, 3 hidden units",
             path: root().join("rnn-core/tests/golden/tiny.rnn"),
+            everywhere: false,
             small_too: true,
         },
-        random("1 channel, 32 hidden units", false, header)?,
-        random("3 channels, 9 hidden units, windows of 5", false, windowed)?,
-        random("GRU, 2 channels, 16 hidden units", true, gru)?,
-        random("LSTM of 12 under a GRU of 7, reset before", true, stack)?,
+        random("1 channel, 32 hidden units", true, false, header)?,
+        random("3 channels, 9 hidden units, windows of 5", false, false, windowed)?,
+        random("GRU, 2 channels, 16 hidden units", false, true, gru)?,
+        random("LSTM of 12 under a GRU of 7, reset before", true, true, stack)?,
     ])
 }
 
@@ -88,19 +93,25 @@ fn random_model(header: Header) -> Result<Model> {
         names: (1..=header.inputs).map(|i| format!("channel {i}")).collect(),
         channels: vec![scales; header.inputs],
         parameters: uniform(header.shape().parameters(), 0.4).into(),
+        integers: Vec::new(),
         samples: uniform(header.self_tests * header.inputs, 20.0),
     })
 }
 
 /// Builds the firmware with a model; runs the self-tests; examines the image; streams samples
 /// through it and compares every bit with the host.
-pub(crate) fn test(tested: &Tested, profile: Profile, tally: &mut Tally) -> Result<()> {
-    let built = firmware::build(&tested.path, profile)?;
-    let measured = firmware::self_tests(&built.self_tests)?;
+pub(crate) fn test(
+    board: &Board,
+    tested: &Tested,
+    profile: Profile,
+    tally: &mut Tally,
+) -> Result<()> {
+    let built = firmware::build(board, &tested.path, profile)?;
+    let measured = firmware::self_tests(board, &built.self_tests)?;
     tally.passed += measured.passed;
-    firmware::examine(&built, measured)?;
+    firmware::examine(board, &built, measured)?;
     tally.passed += 1;
-    stream(tested, &built)?;
+    stream(board, tested, &built)?;
     tally.passed += 1;
     Ok(())
 }
@@ -119,12 +130,12 @@ fn samples(channels: usize) -> Vec<f32> {
     samples
 }
 
-fn stream(tested: &Tested, built: &firmware::Built) -> Result<()> {
+fn stream(board: &Board, tested: &Tested, built: &firmware::Built) -> Result<()> {
     let model = Model::load(&tested.path)?;
     let samples = samples(model.header.inputs);
     let rows = samples.chunks_exact(model.header.inputs);
     let mut predictor = model.predictor();
-    let device = Device::Qemu(firmware::BOARD.into());
+    let device = Device::Qemu(board.name.into());
     let report = device::run(&device, &built.app, model.info()?, rows, |sample| {
         predictor.step(sample).to_vec()
     })?;

@@ -167,7 +167,7 @@ const fn table() -> [[f32; 4]; ROWS] {
 }
 
 /// tanh in double precision for the compiler's use: e^x by its series at x / 2^10, squared ten times.
-const fn tanh_exact(x: f64) -> f64 {
+pub(crate) const fn tanh_exact(x: f64) -> f64 {
     let r = 2.0 * x / 1024.0;
     // e^r - 1, kept apart from the 1 so that small arguments lose nothing.
     let mut term = r;

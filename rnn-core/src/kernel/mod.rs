@@ -18,6 +18,7 @@ mod arm;
 mod blocks;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod inference;
+pub mod integer;
 mod portable;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod steps;
@@ -230,15 +231,20 @@ pub trait Arithmetic<T: Scalar> {
     /// rows x batch, `out` is cols x batch.
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
 
-    /// out += W_1^T D_1 + W_2^T D_2, one after the other; the products hold W from
-    /// [`transposed`](Self::transposed), D, and W's rows as their inputs.
+    /// out = D + W_1^T D_1 + W_2^T D_2, one after the other, or out += that where something is `held`;
+    /// the products hold W from [`transposed`](Self::transposed), D_i, and W's rows as their inputs.
     #[inline(always)]
-    fn transpose_multiply_both(
+    fn backward_both(
         out: &mut [T],
+        held: bool,
         cols: usize,
+        d: &[T],
         first: Product<'_, T>,
         second: Product<'_, T>,
     ) {
+        for (out, &d) in out.iter_mut().zip(d) {
+            *out = if held { *out + d } else { d };
+        }
         for Product { w, x, inputs } in [first, second] {
             if let Columns::Values(d) = x {
                 Self::transpose_multiply(out, w, inputs, cols, d);
@@ -262,17 +268,21 @@ pub trait Arithmetic<T: Scalar> {
         }
     }
 
-    /// [`transpose_multiply`](Self::transpose_multiply), then dL/dz = dL/dh sigma'(z) on the sum, with
-    /// sigma' from h, where there is a sigma.
+    /// [`transpose_multiply`](Self::transpose_multiply), onto zeros where nothing is `held`, then
+    /// dL/dz = dL/dh sigma'(z) on the sum, with sigma' from h, where there is a sigma.
     #[inline(always)]
     fn backward(
         out: &mut [T],
+        held: bool,
         w: &[T],
         rows: usize,
         cols: usize,
         d: &[T],
         activation: Option<(Activation, &[T])>,
     ) {
+        if !held {
+            out.fill(T::ZERO);
+        }
         Self::transpose_multiply(out, w, rows, cols, d);
         if let Some((activation, h)) = activation {
             activation.backward(h, out);

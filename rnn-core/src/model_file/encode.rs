@@ -1,7 +1,7 @@
 //! Writing.
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Task, Unit, VERSION, kind_bytes,
+    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Numbers, Task, Unit, VERSION, kind_bytes,
 };
 use crate::layers::MAX_LAYERS;
 use crate::scaling::{Channel, Mode};
@@ -17,6 +17,9 @@ pub struct Contents<'a> {
     pub channels: &'a [Channel],
     /// Flat parameters, in the order of [`NetworkRef`](crate::network::NetworkRef).
     pub parameters: &'a [f32],
+    /// The words of a network of integers, in the order of [`Plan::words`](crate::quant::Plan); it has
+    /// no parameters.
+    pub integers: &'a [i32],
     /// Where the header says so: the names of PyTorch's recurrent and linear module, at most
     /// [`MODULE`] bytes each, without NUL.
     pub modules: [&'a str; 2],
@@ -32,17 +35,22 @@ impl Contents<'_> {
     /// Whether the parts fit together and the format has a place for them; [`Error::Field`] names
     /// the first one that doesn't.
     fn check(&self) -> Result<(), Error> {
-        let Contents { header, names, channels, parameters, samples, predictions, .. } = self;
+        let Contents { header, names, channels, parameters, integers, .. } = self;
+        let Contents { samples, predictions, .. } = self;
         header.check_sizes()?;
         let scales = match header.task {
             Task::Forecast { .. } => header.inputs,
             Task::Text(_) => 0,
         };
+        let tensors = match header.numbers {
+            Numbers::Float => [header.tensor_words(), 0],
+            Numbers::Integer(_) => [0, header.tensor_words()],
+        };
         let self_test_values = header.self_tests * header.sample_length();
         let fields = [
             (16, names.len() == header.inputs && channels.len() == scales),
             (28, [samples.len(), predictions.len()] == [self_test_values; 2]),
-            (header.tensors_at(), parameters.len() == header.shape().parameters()),
+            (header.tensors_at(), [parameters.len(), integers.len()] == tensors),
             (header.biases_at(), self.biases.len() == header.kept_biases()),
         ];
         let fits = |name: &str, longest| name.len() <= longest && !name.contains('\0');
@@ -65,8 +73,8 @@ impl Contents<'_> {
 /// [`Error::Number`] a value that isn't finite. What `out` holds after an error is no model.
 pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     contents.check()?;
-    let Contents { header, names, channels, parameters, modules, biases, samples, predictions } =
-        contents;
+    let Contents { header, names, channels, parameters, integers, .. } = contents;
+    let Contents { modules, biases, samples, predictions, .. } = contents;
     let needed = header.file_length();
     let out = out.get_mut(..needed).ok_or(Error::Room { needed })?;
     let mut writer = Writer { out, at: 0 };
@@ -80,7 +88,8 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     writer.put(&MAGIC);
     writer.put(&VERSION.to_le_bytes());
     let layers = header.layers.count() as u8;
-    writer.put(&[task, layers, 1, 1, mode, u8::from(header.two_biases)]);
+    let [numbers, layout] = header.numbers.bytes();
+    writer.put(&[task, layers, numbers, layout, mode, u8::from(header.two_biases)]);
     let numbers = [header.inputs, header.window, target, header.self_tests, needed];
     for number in numbers.into_iter().chain([header.name_length()]) {
         writer.put(&(number as u32).to_le_bytes());
@@ -103,6 +112,7 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
         }
     }
     writer.put_floats(parameters);
+    integers.iter().for_each(|word| writer.put(&word.to_le_bytes()));
     if header.two_biases {
         modules.iter().for_each(|module| writer.put_padded(module, MODULE));
     }

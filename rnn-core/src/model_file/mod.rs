@@ -6,8 +6,8 @@
 //! | 8 | version (u16) = 2 |
 //! | 10 | task (u8): 1 forecast (linear readout), 2 text of characters, 3 text of words (softmax) |
 //! | 11 | number of layers L (u8), 1 to 16 |
-//! | 12 | number format (u8): 1 f32 |
-//! | 13 | layout of the tensors (u8): 1 plain column-major |
+//! | 12 | number format (u8): 1 f32, 2 w8a16, 3 w16a16 |
+//! | 13 | layout of the tensors (u8): 1 plain column-major (f32); of integers 2 rows, 3 pairs, 4 panels: see [`Layout`] |
 //! | 14 | mode (u8): 0 raw, 1 residual, 2 difference; 0 for text |
 //! | 15 | 1 if what PyTorch's format has beside is kept: names of modules, two biases; else 0 (u8) |
 //! | 16 | inputs I: channels, or symbols of the vocabulary (u32); there are as many outputs |
@@ -20,7 +20,8 @@
 //! | 48 | 0 (16 bytes) |
 //! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
 //! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
-//! | | the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I), f32 |
+//! | | f32: the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I) |
+//! | | integers: the inputs' scales (f32; a single one for text), then the [blocks](Plan::blocks) of each layer and of the readout: biases, multipliers (i32), wide weights (i16), narrow weights, with the zeros that fill up their tiles |
 //! | | where they are kept: the names of the recurrent modules and of the linear one (128 bytes each, UTF-8, padded with 0), each layer's b_ih and b_hh, G H values each (G gates), f32 |
 //! | | S self-test samples, then the predictions that they give from rest, f32: I values each; for text a symbol's index, and the output o at that index |
 //! | end - 4 | CRC-32 (ISO-HDLC) of all that is before |
@@ -34,9 +35,12 @@ use crate::activation::Activation;
 use crate::gru::Reset;
 use crate::layers::{Kind, Layer, Layers, MAX_LAYERS};
 use crate::network::{Head, Shape};
+use crate::quant::Plan;
+use crate::quant::block::{Format, Layout, Width};
 use crate::scaling::Mode;
 
 mod encode;
+mod integers;
 mod read;
 
 pub use encode::{Contents, encode};
@@ -173,6 +177,64 @@ pub enum Unit {
     Word,
 }
 
+/// What a model's tensors are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// `f32`, plain column-major.
+    Float,
+    /// Integers: see [`quant`](crate::quant).
+    Integer(Format),
+}
+
+impl Numbers {
+    /// The bytes for number format and layout.
+    const fn bytes(self) -> [u8; 2] {
+        match self {
+            Numbers::Float => [1, 1],
+            Numbers::Integer(Format { width, layout }) => {
+                let width = match width {
+                    Width::Eight => 2,
+                    Width::Sixteen => 3,
+                };
+                let layout = match layout {
+                    Layout::Rows => 2,
+                    Layout::Pairs => 3,
+                    Layout::Panels => 4,
+                };
+                [width, layout]
+            }
+        }
+    }
+
+    /// What those bytes say; the offset of the one that says nothing.
+    const fn of(bytes: [u8; 2]) -> Result<Self, usize> {
+        let width = match bytes[0] {
+            1 if bytes[1] == 1 => return Ok(Numbers::Float),
+            1 => return Err(13),
+            2 => Width::Eight,
+            3 => Width::Sixteen,
+            _ => return Err(12),
+        };
+        let layout = match bytes[1] {
+            2 => Layout::Rows,
+            3 => Layout::Pairs,
+            4 => Layout::Panels,
+            _ => return Err(13),
+        };
+        Ok(Numbers::Integer(Format { width, layout }))
+    }
+}
+
+/// f32, w8a16 or w16a16.
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Numbers::Float => f.write_str("f32"),
+            Numbers::Integer(format) => fmt::Display::fmt(&format.width, f),
+        }
+    }
+}
+
 /// A model file's header, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -188,6 +250,8 @@ pub struct Header {
     pub self_tests: usize,
     /// Whether the two biases of PyTorch's format are kept beside their sum, and its modules' names.
     pub two_biases: bool,
+    /// What the tensors are made of.
+    pub numbers: Numbers,
     /// Seed of the training.
     pub seed: u64,
 }
@@ -196,6 +260,27 @@ impl Header {
     /// The network's sizes.
     pub const fn shape(&self) -> Shape {
         Shape { inputs: self.inputs, layers: self.layers, outputs: self.inputs }
+    }
+
+    /// The network of integers, where it is one.
+    pub const fn plan(&self) -> Option<Plan> {
+        match self.numbers {
+            Numbers::Float => None,
+            Numbers::Integer(format) => Some(Plan {
+                inputs: self.inputs,
+                symbols: matches!(self.task, Task::Text(_)),
+                layers: self.layers,
+                format,
+            }),
+        }
+    }
+
+    /// 32-bit words of the tensors.
+    pub const fn tensor_words(&self) -> usize {
+        match self.plan() {
+            Some(plan) => plan.words(),
+            None => self.shape().parameters(),
+        }
     }
 
     /// What stands behind the readout.
@@ -245,6 +330,8 @@ impl Header {
             24
         } else if self.self_tests > LIMIT {
             28
+        } else if !self.is_coherent() {
+            12
         } else {
             let (mut i, mut length) = (0, 0);
             while i < self.layers.count() {
@@ -265,6 +352,14 @@ impl Header {
         Err(Error::Field { offset })
     }
 
+    /// Whether there are networks of those numbers: integers have no relu, and no PyTorch biases.
+    const fn is_coherent(&self) -> bool {
+        match self.plan() {
+            Some(plan) => plan.is_integer() && !self.two_biases,
+            None => true,
+        }
+    }
+
     /// Bytes from one channel or symbol to the next.
     const fn name_stride(&self) -> usize {
         match self.task {
@@ -278,7 +373,7 @@ impl Header {
     }
 
     const fn modules_at(&self) -> usize {
-        self.tensors_at() + 4 * self.shape().parameters()
+        self.tensors_at() + 4 * self.tensor_words()
     }
 
     const fn biases_at(&self) -> usize {

@@ -3,7 +3,8 @@
 use nalgebra::{ArrayStorage, SMatrix};
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Task, Unit, VERSION, kind_of,
+    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Numbers, Task, Unit, VERSION,
+    integers, kind_of,
 };
 use crate::cell::Cell;
 use crate::dense::Dense;
@@ -13,6 +14,7 @@ use crate::gru::{Gru, Reset, ResetAfter, ResetBefore};
 use crate::layers::{Kind, Layer, Layers, MAX_LAYERS};
 use crate::lstm::Lstm;
 use crate::network::Network;
+use crate::quant::IntegerNetwork;
 use crate::scaling::{Channel, Mode};
 use crate::stacked::Stacked;
 use crate::stream::Predictor;
@@ -35,14 +37,10 @@ impl Header {
         if version != VERSION {
             return Err(Error::Version(version));
         }
-        // Number format and layout: one of each so far.
-        let mut offset = 12;
-        while offset < 14 {
-            if bytes[offset] != 1 {
-                return Err(Error::Field { offset });
-            }
-            offset += 1;
-        }
+        let numbers = match Numbers::of([bytes[12], bytes[13]]) {
+            Ok(numbers) => numbers,
+            Err(offset) => return Err(Error::Field { offset }),
+        };
         let target = u32_at(bytes, 24) as usize;
         let task = match (bytes[10], bytes[14]) {
             (1, 0) => Task::Forecast { mode: Mode::Raw, target },
@@ -67,6 +65,7 @@ impl Header {
             window: u32_at(bytes, 20) as usize,
             self_tests: u32_at(bytes, 28) as usize,
             two_biases: bytes[15] == 1,
+            numbers,
             seed: u32_at(bytes, 40) as u64 | (u32_at(bytes, 44) as u64) << 32,
         };
         if let Err(error) = header.check_sizes() {
@@ -116,6 +115,12 @@ impl Header {
             channel += 1;
         }
         let mut offset = self.tensors_at();
+        if let Some(plan) = self.plan() {
+            if let Some(word) = integers::unusable(&plan, bytes, offset) {
+                return Err(Error::Number { offset: offset + 4 * word });
+            }
+            offset = self.modules_at();
+        }
         while offset < self.length_without_crc() {
             if self.two_biases && offset == self.modules_at() {
                 offset = self.biases_at();
@@ -179,16 +184,86 @@ impl<'a> ModelFile<'a> {
         }
     }
 
-    /// The flat parameters, in the order of [`NetworkRef`](crate::network::NetworkRef).
+    /// The flat parameters, in the order of [`NetworkRef`](crate::network::NetworkRef); none of a
+    /// network of integers.
     pub fn parameters(&self) -> impl ExactSizeIterator<Item = f32> + use<'a> {
-        floats(self.bytes, self.header.tensors_at(), self.header.shape().parameters())
+        let count = match self.header.numbers {
+            Numbers::Float => self.header.shape().parameters(),
+            Numbers::Integer(_) => 0,
+        };
+        floats(self.bytes, self.header.tensors_at(), count)
+    }
+
+    /// The words of a network of integers; none of another.
+    pub fn integers(&self) -> impl ExactSizeIterator<Item = i32> + use<'a> {
+        let words = match self.header.numbers {
+            Numbers::Float => &[],
+            Numbers::Integer(_) => self.tensors(),
+        };
+        words.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b))
+    }
+
+    /// The words of a network of integers, for a `static` in flash. [`Error::Shape`] when there are
+    /// not N of them.
+    pub const fn integer_words<const N: usize>(&self) -> Result<[i32; N], Error> {
+        let Header { inputs, layers, numbers, .. } = self.header;
+        if matches!(numbers, Numbers::Float) || self.header.tensor_words() != N {
+            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        }
+        let mut words = [0; N];
+        let mut i = 0;
+        while i < N {
+            words[i] = u32_at(self.bytes, self.header.tensors_at() + 4 * i) as i32;
+            i += 1;
+        }
+        Ok(words)
+    }
+
+    /// The scales of all channels. [`Error::Shape`] when there are not I of them.
+    pub const fn channels<const I: usize>(&self) -> Result<[Channel; I], Error> {
+        let Header { inputs, layers, .. } = self.header;
+        if inputs != I {
+            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        }
+        let mut channels = [Channel::IDENTITY; I];
+        let mut i = 0;
+        while i < I {
+            channels[i] = self.channel(i);
+            i += 1;
+        }
+        Ok(channels)
+    }
+
+    /// Raw, residual or difference. [`Error::Field`] when the model isn't a forecaster.
+    pub const fn mode(&self) -> Result<Mode, Error> {
+        match self.header.task {
+            Task::Forecast { mode, .. } => Ok(mode),
+            Task::Text(_) => Err(Error::Field { offset: 10 }),
+        }
+    }
+
+    /// The network of integers in place, for a file that lies on a 4-byte boundary of a little-endian
+    /// machine; `None` elsewhere, and where the numbers are others.
+    pub fn integer_network(&self) -> Option<IntegerNetwork<'a>> {
+        let words = bytemuck::try_cast_slice(self.tensors()).ok()?;
+        if cfg!(target_endian = "little") {
+            IntegerNetwork::new(self.header.plan()?, words)
+        } else {
+            None
+        }
+    }
+
+    /// The bytes of the tensors.
+    fn tensors(&self) -> &'a [u8] {
+        let range = self.header.tensors_at()..self.header.modules_at();
+        self.bytes.get(range).unwrap_or_default()
     }
 
     /// The flat parameters in place, for a file that lies on a 4-byte boundary of a little-endian
     /// machine; `None` elsewhere.
     pub fn parameters_in_place(&self) -> Option<&'a [f32]> {
-        let tensors = self.bytes.get(self.header.tensors_at()..self.header.modules_at())?;
-        if cfg!(target_endian = "little") { bytemuck::try_cast_slice(tensors).ok() } else { None }
+        let float = cfg!(target_endian = "little") && self.header.numbers == Numbers::Float;
+        if float { bytemuck::try_cast_slice(self.tensors()).ok() } else { None }
     }
 
     /// The biases that are kept: b_ih and b_hh of every layer, or nothing.
@@ -214,6 +289,9 @@ impl<'a> ModelFile<'a> {
         &self,
         i: usize,
     ) -> Result<(Layer, usize), Error> {
+        if !matches!(self.header.numbers, Numbers::Float) {
+            return Err(Error::Field { offset: 12 });
+        }
         let layer = self.header.layers.get(i, self.header.inputs);
         let Layer { inputs, hidden, .. } = layer;
         if i >= self.header.layers.count() || inputs != I || hidden != H {
@@ -293,6 +371,9 @@ impl<'a> ModelFile<'a> {
     where
         C: Cell<f32, I, H> + Copy,
     {
+        if !matches!(self.header.numbers, Numbers::Float) {
+            return Err(Error::Field { offset: 12 });
+        }
         let Header { inputs, layers, .. } = self.header;
         let hidden = layers.hidden();
         if inputs != I || inputs != O || hidden != H || layers.count() != C::LAYERS {
@@ -313,20 +394,10 @@ impl<'a> ModelFile<'a> {
     where
         C: Cell<f32, I, H> + Copy,
     {
-        let Task::Forecast { mode, .. } = self.header.task else {
-            return Err(Error::Field { offset: 10 });
-        };
-        let network = match self.network(cell) {
-            Ok(network) => network,
-            Err(error) => return Err(error),
-        };
-        let mut channels = [Channel::IDENTITY; I];
-        let mut i = 0;
-        while i < I {
-            channels[i] = self.channel(i);
-            i += 1;
+        match (self.network(cell), self.channels(), self.mode()) {
+            (Ok(network), Ok(channels), Ok(mode)) => Ok(Forecaster { network, channels, mode }),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         }
-        Ok(Forecaster { network, channels, mode })
     }
 }
 
@@ -410,11 +481,11 @@ const fn stacked<const G: usize, const R: usize, const C: usize>(
     stacked
 }
 
-const fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-const fn f32_at(bytes: &[u8], at: usize) -> f32 {
+pub(super) const fn f32_at(bytes: &[u8], at: usize) -> f32 {
     f32::from_bits(u32_at(bytes, at))
 }
 

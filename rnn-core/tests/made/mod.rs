@@ -10,7 +10,7 @@ use rnn_core::forecast::Forecaster;
 use rnn_core::gru::{Gru, Reset};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::lstm::Lstm;
-use rnn_core::model_file::{Contents, Error, Header, Task, Unit, encode};
+use rnn_core::model_file::{Contents, Error, Header, Numbers, Task, Unit, encode};
 use rnn_core::network::Network;
 use rnn_core::parameters::Parameters;
 use rnn_core::random::SplitMix64;
@@ -46,6 +46,7 @@ impl Made {
             names: &self.names,
             channels: &self.channels,
             parameters: &self.parameters,
+            integers: &[],
             modules: self.modules,
             biases: &self.biases,
             samples: &self.samples,
@@ -87,6 +88,7 @@ pub(crate) const TINY_HEADER: Header = Header {
     window: 0,
     self_tests: 3,
     two_biases: false,
+    numbers: Numbers::Float,
     seed: 0x0123_4567_89AB_CDEF,
 };
 
@@ -125,6 +127,7 @@ pub(crate) fn stack() -> Made {
         layers: layers.expect("room for two"),
         self_tests: 4,
         two_biases: true,
+        numbers: Numbers::Float,
         seed: 5,
         ..TINY_HEADER
     };

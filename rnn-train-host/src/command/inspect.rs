@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             .collect();
         return Ok(json!({
             "task": task, "unit": unit, "cell": kind_name(header.layers.get(0, 0).kind),
-            "layers": layers, "format": "f32", "mode": mode,
+            "layers": layers, "format": header.numbers.to_string(), "mode": mode,
             "inputs": header.inputs, "hidden": header.layers.hidden(), "outputs": header.inputs,
             "window": header.window, "channels": model.names, "target": target,
             "seed": header.seed, "self_tests": header.self_tests,
@@ -80,8 +80,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         }
         _ => format!("{} symbols, the first of them for what is unknown", header.inputs),
     };
-    let mut text =
-        format!("{}: {task}, f32\n\nreads and predicts  {reads}\n", arguments.model.display());
+    let mut text = format!(
+        "{}: {task}, {}\n\nreads and predicts  {reads}\n",
+        arguments.model.display(),
+        header.numbers
+    );
     for (i, layer) in header.shape().layers().enumerate() {
         let Layer { kind, inputs, hidden } = layer;
         let (name, variant) = (kind_name(kind), variant(kind));

@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod inspect;
+pub(crate) mod quantize;
 pub(crate) mod stream;
 pub(crate) mod text;
 pub(crate) mod train;

@@ -31,8 +31,9 @@ pub fn rust(model: &Model) -> Result<String> {
         Mode::Residual => "Residual",
         Mode::Difference => "Difference",
     };
-    let readout = model.view().readout();
-    let cells = model.view().layers().map(cell);
+    let network = model.float()?;
+    let readout = network.readout();
+    let cells = network.layers().map(cell);
     let cell = cells.reduce(|lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}"));
     let channels: String = model.channels.iter().map(channel).collect();
     let samples: String = model.samples.chunks_exact(inputs).map(|row| line(row, 2)).collect();

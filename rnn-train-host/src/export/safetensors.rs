@@ -46,7 +46,7 @@ pub fn safetensors(model: &Model, options: Options) -> Result<Vec<u8>> {
 
     let mut tensors = Tensors::default();
     let mut kept = &model.biases[..];
-    for (i, cell) in model.view().layers().enumerate() {
+    for (i, cell) in model.float()?.layers().enumerate() {
         let layer = cell.layer();
         let rows = gates(layer.kind) * layer.hidden;
         let mut state = LayerState::of(cell).context(
@@ -69,7 +69,7 @@ pub fn safetensors(model: &Model, options: Options) -> Result<Vec<u8>> {
             tensors.push(modules.tensor(i, "bias_hh"), &[rows], b_hh)?;
         }
     }
-    let readout = model.view().readout();
+    let readout = model.float()?.readout();
     let w = transposed(readout.w, readout.outputs).collect();
     tensors.push(join(&linear, "weight"), &[readout.outputs, readout.inputs], w)?;
     if is_bias(readout.b) {

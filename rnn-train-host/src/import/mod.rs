@@ -1,7 +1,7 @@
 //! Networks from elsewhere: PyTorch's state in a safetensors file.
 
 use anyhow::{Context, Result, ensure};
-use rnn_core::model_file::{Header, LIMIT, MODULE, Task, VOCABULARY_LIMIT};
+use rnn_core::model_file::{Header, LIMIT, MODULE, Numbers, Task, VOCABULARY_LIMIT};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Channel;
 
@@ -83,6 +83,7 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
         window,
         self_tests: 0,
         two_biases: true,
+        numbers: Numbers::Float,
         seed: description.seed.unwrap_or(0),
     };
     let samples = description.samples.unwrap_or_else(|| made_up_samples(&header, &channels));
@@ -99,7 +100,16 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
         "the self-test samples in the file's metadata are no samples of this network"
     );
     let parameters = parameters.into();
-    let mut model = Model { header, names, channels, parameters, modules, biases, samples };
+    let mut model = Model {
+        header,
+        names,
+        channels,
+        parameters,
+        integers: Vec::new(),
+        modules,
+        biases,
+        samples,
+    };
     if description.two_biases == Some(false) && biases_of_one(&model) == Some(bits(&model.biases)) {
         model.header.two_biases = false;
         model.biases.clear();
@@ -120,7 +130,8 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
 
 /// The bits of the two biases that an export makes of the model's single one.
 fn biases_of_one(model: &Model) -> Option<Vec<u32>> {
-    let layers: Option<Vec<LayerState>> = model.view().layers().map(LayerState::of).collect();
+    let layers: Option<Vec<LayerState>> =
+        model.float().ok()?.layers().map(LayerState::of).collect();
     Some(layers?.iter().flat_map(|layer| bits(&layer.biases.concat())).collect())
 }
 

@@ -65,32 +65,51 @@ impl Score {
 /// # Errors
 /// A model of another unit than the corpus.
 pub fn evaluate(model: &Model, corpus: &Corpus, part: Part) -> Result<Evaluation> {
-    let unit = super::unit(model)?;
-    ensure!(unit == corpus.unit, "the model and the corpus don't have the same unit");
-    let vocabulary = Vocabulary::from_names(model.names.clone(), unit);
-    let text = vocabulary.encode(corpus.tokens());
-    let range = corpus.split.part(part);
-    // Nothing has been read in front of the first symbol of all.
-    let range = range.start.max(1)..range.end;
-
-    let mut reader = Reader::new(model.view());
-    text[..range.start].iter().for_each(|symbol| reader.read(*symbol));
-    let mut bits = 0.0;
-    for symbol in &text[range.clone()] {
-        bits += reader.bits(*symbol);
-        reader.read(*symbol);
-    }
-
+    let (text, range) = symbols(model, corpus, part)?;
+    let bits = bits(model, &text, range.clone());
     let n = range.len();
     let unknown = text[range.clone()].iter().filter(|symbol| **symbol == UNKNOWN).count();
     Ok(Evaluation {
         part,
         n,
         unknown: unknown as f64 / n as f64,
-        network: Score::new(bits / n as f64),
-        parameters: model.parameters.len(),
-        ngrams: rivals(&text, corpus, range, vocabulary.len()),
+        network: Score::new(bits),
+        parameters: model.header.shape().parameters(),
+        ngrams: rivals(&text, corpus, range, model.names.len()),
     })
+}
+
+/// Mean bits per symbol of a part, without the n-grams.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn bits_per_symbol(model: &Model, corpus: &Corpus, part: Part) -> Result<f64> {
+    let (text, range) = symbols(model, corpus, part)?;
+    Ok(bits(model, &text, range))
+}
+
+/// A corpus in a model's symbols, and the part of it that is scored.
+fn symbols(model: &Model, corpus: &Corpus, part: Part) -> Result<(Vec<u16>, Range<usize>)> {
+    let unit = super::unit(model)?;
+    ensure!(unit == corpus.unit, "the model and the corpus don't have the same unit");
+    let vocabulary = Vocabulary::from_names(model.names.clone(), unit);
+    let text = vocabulary.encode(corpus.tokens());
+    let range = corpus.split.part(part);
+    // Nothing has been read in front of the first symbol of all.
+    Ok((text, range.start.max(1)..range.end))
+}
+
+/// Mean of -log2 p over the symbols of `range`, all that precedes them having been read.
+fn bits(model: &Model, text: &[u16], range: Range<usize>) -> f64 {
+    let mut reader = Reader::new(model);
+    text[..range.start].iter().for_each(|symbol| reader.read(*symbol));
+    let n = range.len() as f64;
+    let mut bits = 0.0;
+    for symbol in &text[range] {
+        bits += reader.bits(*symbol);
+        reader.read(*symbol);
+    }
+    bits / n
 }
 
 fn rivals(text: &[u16], corpus: &Corpus, range: Range<usize>, symbols: usize) -> Vec<Rival> {

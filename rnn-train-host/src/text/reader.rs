@@ -1,32 +1,31 @@
 //! A model that reads a text symbol by symbol, in the arithmetic of the device.
 
-use rnn_core::kernel::{Columns, Inference};
-use rnn_core::network::NetworkRef;
+use rnn_core::forecast::Running;
+
+use crate::live::Live;
+use crate::model::Model;
 
 /// A network with its state, at rest before the first symbol.
 #[derive(Debug, Clone)]
 pub struct Reader<'m> {
-    network: NetworkRef<'m, f32>,
-    memory: Vec<f32>,
+    live: Live<'m>,
     o: Vec<f32>,
 }
 
 impl<'m> Reader<'m> {
-    /// A reader at rest.
-    pub fn new(network: NetworkRef<'m, f32>) -> Self {
-        let shape = network.shape();
-        Reader { network, memory: vec![0.0; shape.memory()], o: vec![0.0; shape.outputs] }
+    /// A reader of a model of text, at rest.
+    pub fn new(model: &'m Model) -> Self {
+        Reader { live: model.live(), o: vec![0.0; model.header.inputs] }
     }
 
     /// Reads a symbol: one step of the cells.
     pub fn read(&mut self, symbol: u16) {
-        self.network.step::<Inference>(Columns::Symbols(&[symbol]), &mut self.memory);
+        self.live.step_symbol(symbol);
     }
 
     /// o_t, the output in front of the softmax: what it expects next.
     pub fn output(&mut self) -> &[f32] {
-        let h = self.network.h(&self.memory);
-        self.network.readout().forward::<Inference>(h, &mut self.o);
+        self.live.read(&mut self.o);
         &self.o
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use rnn_core::layers::{Kind, Layers, MAX_LAYERS};
-use rnn_core::model_file::{Header, LIMIT, Task, Unit, VOCABULARY_LIMIT};
+use rnn_core::model_file::{Header, LIMIT, Numbers, Task, Unit, VOCABULARY_LIMIT};
 
 use super::streams::Streams;
 use super::trainee::{Setting, Trainee};
@@ -198,6 +198,7 @@ pub fn train(
         names: vocabulary.names().to_vec(),
         channels: Vec::new(),
         parameters: parameters.into(),
+        integers: Vec::new(),
         modules: Default::default(),
         biases: Vec::new(),
         samples: samples.collect(),
@@ -216,6 +217,7 @@ fn header(vocabulary: &Vocabulary, options: &Options) -> Header {
         window: 0,
         self_tests: SELF_TESTS,
         two_biases: false,
+        numbers: Numbers::Float,
         seed: options.seed,
     }
 }

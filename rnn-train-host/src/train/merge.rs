@@ -188,7 +188,8 @@ impl Block {
         let Part { model, weight } = *part;
         let layer = model.header.layers.get(0, model.header.inputs);
         let cell = model.parameters[..layer.parameters()].to_vec();
-        let readout = model.view().readout();
+        let network = model.float().expect("trained networks are of f32");
+        let readout = network.readout();
         let scale = |channel: &Channel| {
             if mixed && mode(model) == Mode::Raw { ratio(channel) } else { 1.0 }
         };
@@ -325,7 +326,7 @@ mod tests {
     use crate::model::Model;
     use rnn_core::gru::Reset;
     use rnn_core::layers::{Kind, Layers};
-    use rnn_core::model_file::{Header, Task};
+    use rnn_core::model_file::{Header, Numbers, Task};
     use rnn_core::random::SplitMix64;
     use rnn_core::scaling::{Channel, Mode};
 
@@ -341,6 +342,7 @@ mod tests {
             window: 0,
             self_tests: 0,
             two_biases: false,
+            numbers: Numbers::Float,
             seed,
         };
         let mut parameters = vec![0.0; header.shape().parameters()];
@@ -354,7 +356,16 @@ mod tests {
         let (names, channels) = (vec!["a".into(), "b".into()], vec![channel; 2]);
         let modules = Default::default();
         let parameters = parameters.into();
-        Model { header, names, channels, parameters, modules, biases: vec![], samples: vec![] }
+        Model {
+            header,
+            names,
+            channels,
+            parameters,
+            integers: vec![],
+            modules,
+            biases: vec![],
+            samples: vec![],
+        }
     }
 
     /// Single precision; the gates of a lifted Elman cell are 2e-6 from open and shut.

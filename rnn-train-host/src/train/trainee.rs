@@ -1,7 +1,7 @@
 //! One network in training: what it is, where it stands, and how it moves on.
 
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task};
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::network::Shape;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
@@ -182,6 +182,7 @@ impl<'a> Trainee<'a> {
             window: if setting.windowed { setting.window } else { 0 },
             self_tests: SELF_TESTS.min(data.split.train.len()),
             two_biases: false,
+            numbers: Numbers::Float,
             seed: setting.seed,
         };
         data.model(header, parameters)

@@ -9,7 +9,7 @@
 use nalgebra::DMatrix;
 use rnn_core::activation::Activation;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Task};
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::network::Shape;
 use rnn_core::scaling::Mode;
 
@@ -103,6 +103,7 @@ fn register(data: &Data<'_>, mode: Mode, lags: usize, small: f32, weights: &DMat
         window: 0,
         self_tests: SELF_TESTS.min(data.split.train.len()),
         two_biases: false,
+        numbers: Numbers::Float,
         seed: 0,
     };
     data.model(header, parameters)

@@ -1,0 +1,81 @@
+//! Plain loops: the truth.
+
+use super::{Kernel, OneHot};
+use crate::quant::block::{BlockRef, Narrow, unpaired};
+use crate::quant::fixed::multiply_high;
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable;
+
+impl Kernel for Portable {
+    #[inline(always)]
+    fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+        let (wide, narrow) = block.split(v);
+        block.start(hot, out);
+        let r = block.layout.rows();
+        if !wide.is_empty() {
+            add(r, block.wide, wide, out);
+        }
+        if !narrow.is_empty() {
+            match block.narrow {
+                Narrow::Bytes(w) => add(r, w, narrow, out),
+                Narrow::Halves(w) => add(r, w, narrow, out),
+                Narrow::Pairs(w) => add_pairs(w, narrow, out),
+            }
+        }
+        requantise(block.multipliers, out);
+    }
+}
+
+/// out = (out m + 2^31) >> 32
+#[inline(always)]
+pub(super) fn requantise(multipliers: &[i32], out: &mut [i32]) {
+    out.iter_mut().zip(multipliers).for_each(|(out, &m)| *out = multiply_high(*out, m));
+}
+
+/// out += W x, W in tiles of r rows.
+#[inline(always)]
+fn add<W: Copy + Into<i32>>(r: usize, w: &[W], x: &[i16], out: &mut [i32]) {
+    let (x, _) = x.as_chunks::<2>();
+    let (mut w, _) = w.as_chunks::<2>();
+    if r == 1 {
+        for out in out {
+            let row;
+            (row, w) = w.split_at_checked(x.len()).unwrap_or_default();
+            for (&[w_0, w_1], &[x_0, x_1]) in row.iter().zip(x) {
+                *out += w_0.into() * i32::from(x_0) + w_1.into() * i32::from(x_1);
+            }
+        }
+        return;
+    }
+    for out in out.chunks_exact_mut(r.max(1)) {
+        for &[x_0, x_1] in x {
+            let tile;
+            (tile, w) = w.split_at_checked(r).unwrap_or_default();
+            for (out, &[w_0, w_1]) in out.iter_mut().zip(tile) {
+                *out += w_0.into() * i32::from(x_0) + w_1.into() * i32::from(x_1);
+            }
+        }
+    }
+}
+
+/// The same for 8-bit weights in pairs.
+#[inline(always)]
+fn add_pairs(w: &[i16], x: &[i16], out: &mut [i32]) {
+    let (x, _) = x.as_chunks::<2>();
+    let (mut tiles, _) = w.as_chunks::<4>();
+    for out in out.as_chunks_mut::<4>().0 {
+        let row;
+        (row, tiles) = tiles.split_at_checked(x.len()).unwrap_or_default();
+        for (&[p_0, p_1, q_0, q_1], &[x_0, x_1]) in row.iter().zip(x) {
+            let [[a_0, b_0], [a_1, b_1], [c_0, d_0], [c_1, d_1]] =
+                [p_0, p_1, q_0, q_1].map(unpaired);
+            let (x_0, x_1) = (i32::from(x_0), i32::from(x_1));
+            out[0] += a_0 * x_0 + a_1 * x_1;
+            out[1] += b_0 * x_0 + b_1 * x_1;
+            out[2] += c_0 * x_0 + c_1 * x_1;
+            out[3] += d_0 * x_0 + d_1 * x_1;
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Integer sums, the verb that integer cells are built from, and how their weights lie in memory:
+//! out = requantised(start + W v).
+//!
+//! The first columns of a block, the *wide* ones, hold 16-bit weights: those of a network's inputs, of
+//! which there are few. The others, the *narrow* ones, hold the format's. All weights of a row have
+//! one unit, which the row's multiplier knows. Sums are taken in 32 bits; that they cannot overflow,
+//! whatever v is, is checked when a model file is read ([`row_bound`]). So the order of a sum means
+//! nothing, and every kernel gives the same bits.
+//!
+//! Weights lie in tiles of R rows and two columns, tile after tile along the columns; what is missing
+//! of a tile are zeros. [`Layout`] says for whom which R is.
+
+use core::fmt;
+
+use crate::kernel::integer::OneHot;
+
+/// How the weights of a block lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// R = 1: row after row. For cores that multiply one number at a time, and for Helium.
+    Rows,
+    /// R = 4, for cores with SMLAD, which feed two products with each word. Of 8-bit weights the two
+    /// of a column in neighbouring rows share 16 bits, 256 a + (b + 128): taken whole, and taken for a,
+    /// they give the sums of both rows.
+    Pairs,
+    /// R = 16, for vectors of a host.
+    Panels,
+}
+
+impl Layout {
+    /// R
+    pub const fn rows(self) -> usize {
+        match self {
+            Layout::Rows => 1,
+            Layout::Pairs => 4,
+            Layout::Panels => 16,
+        }
+    }
+
+    /// Where the weight of row i and column j lies among those of so many columns, counted in weights.
+    /// For 8-bit weights in [`Layout::Pairs`] see [`pair_place`](Self::pair_place).
+    pub const fn place(self, columns: usize, i: usize, j: usize) -> usize {
+        let r = self.rows();
+        2 * r * (i / r * (columns / 2) + j / 2) + 2 * (i % r) + j % 2
+    }
+
+    /// Which of the pairs of 8-bit weights holds that of row i and column j.
+    pub const fn pair_place(columns: usize, i: usize, j: usize) -> usize {
+        4 * (i / 4 * (columns / 2) + j / 2) + 2 * (i % 4 / 2) + j % 2
+    }
+}
+
+/// The format's name.
+impl fmt::Display for Width {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Width::Eight => "w8a16",
+            Width::Sixteen => "w16a16",
+        })
+    }
+}
+
+/// Bits of the narrow weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// `w8a16`
+    Eight,
+    /// `w16a16`
+    Sixteen,
+}
+
+impl Width {
+    /// Bytes of a weight.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Width::Eight => 1,
+            Width::Sixteen => 2,
+        }
+    }
+
+    /// The largest weight; the smallest is its negative.
+    pub const fn limit(self) -> i32 {
+        match self {
+            Width::Eight => 127,
+            Width::Sixteen => 32767,
+        }
+    }
+}
+
+/// Weights of one number format in one layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Bits of the weights.
+    pub width: Width,
+    /// Where they lie.
+    pub layout: Layout,
+}
+
+/// Rows and columns of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Outputs.
+    pub rows: usize,
+    /// Columns of 16-bit weights; even.
+    pub wide: usize,
+    /// Columns of the format's weights; even.
+    pub narrow: usize,
+}
+
+impl Block {
+    /// `n` blocks of this size over one another.
+    pub const fn times(self, n: usize) -> Self {
+        Block { rows: n * self.rows, ..self }
+    }
+
+    /// Outputs with those that fill up the last tile.
+    pub const fn padded_rows(self, layout: Layout) -> usize {
+        // Even, so that all tensors end on a word.
+        let r = if layout.rows() > 2 { layout.rows() } else { 2 };
+        self.rows.next_multiple_of(r)
+    }
+
+    /// 32-bit words of the tensors: biases, multipliers, wide weights, narrow weights.
+    pub const fn words(self, format: Format) -> [usize; 4] {
+        let rows = self.padded_rows(format.layout);
+        [rows, rows, rows * self.wide / 2, rows * self.narrow * format.width.bytes() / 4]
+    }
+}
+
+/// Narrow weights in memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Narrow<'a> {
+    /// 8 bits, at their [`place`](Layout::place).
+    Bytes(&'a [i8]),
+    /// 8 bits in [`Layout::Pairs`].
+    Pairs(&'a [i16]),
+    /// 16 bits, at their place.
+    Halves(&'a [i16]),
+}
+
+/// A block's tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRef<'a> {
+    /// Columns of `wide`.
+    pub wide_columns: usize,
+    /// Columns of `narrow`.
+    pub narrow_columns: usize,
+    /// Where the weights lie.
+    pub layout: Layout,
+    /// What the sums start with, for every padded row.
+    pub bias: &'a [i32],
+    /// What requantises them, above 0.
+    pub multipliers: &'a [i32],
+    /// 16-bit weights of the first columns.
+    pub wide: &'a [i16],
+    /// Weights of the others.
+    pub narrow: Narrow<'a>,
+}
+
+/// 256 a + (b + 128)
+pub const fn paired(a: i8, b: i8) -> i16 {
+    i16::from_be_bytes([a as u8, (b as u8) ^ 0x80])
+}
+
+/// a and b.
+#[inline(always)]
+pub const fn unpaired(pair: i16) -> [i32; 2] {
+    [pair as i32 >> 8, (pair as i32 & 255) - 128]
+}
+
+impl<'a> BlockRef<'a> {
+    /// The block's tensors from the front of `words`, which moves on.
+    #[inline(always)]
+    pub fn take(block: Block, format: Format, words: &mut &'a [i32]) -> Self {
+        let [bias, multipliers, wide, narrow] = block.words(format);
+        let mut next = |count| {
+            let (first, rest) = words.split_at_checked(count).unwrap_or_default();
+            *words = rest;
+            first
+        };
+        let (bias, multipliers, wide, narrow) =
+            (next(bias), next(multipliers), next(wide), next(narrow));
+        let halves = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
+        BlockRef {
+            wide_columns: block.wide,
+            narrow_columns: block.narrow,
+            layout: format.layout,
+            bias,
+            multipliers,
+            wide: halves(wide),
+            narrow: match format {
+                Format { width: Width::Eight, layout: Layout::Pairs } => {
+                    Narrow::Pairs(halves(narrow))
+                }
+                Format { width: Width::Eight, .. } => {
+                    Narrow::Bytes(bytemuck::try_cast_slice(narrow).unwrap_or_default())
+                }
+                Format { width: Width::Sixteen, .. } => Narrow::Halves(halves(narrow)),
+            },
+        }
+    }
+
+    /// The parts of `v` for the wide and the narrow columns.
+    #[inline(always)]
+    pub fn split(&self, v: &'a [i16]) -> (&'a [i16], &'a [i16]) {
+        v.split_at_checked(v.len().saturating_sub(self.narrow_columns)).unwrap_or_default()
+    }
+
+    /// out = bias, with the product with a one-hot input where there is one.
+    #[inline(always)]
+    pub fn start(&self, hot: OneHot, out: &mut [i32]) {
+        out.iter_mut().zip(self.bias).for_each(|(out, &bias)| *out = bias);
+        if let Some((symbol, one)) = hot {
+            self.look_up(symbol, one, out);
+        }
+    }
+
+    /// out += `one` times wide column `symbol`: the product with a one-hot input. A symbol beyond the
+    /// columns adds nothing.
+    #[inline(always)]
+    fn look_up(&self, symbol: u16, one: i16, out: &mut [i32]) {
+        let (symbol, columns) = (usize::from(symbol), self.wide_columns);
+        if symbol >= columns {
+            return;
+        }
+        for (i, out) in out.iter_mut().enumerate() {
+            let w = self.wide.get(self.layout.place(columns, i, symbol)).copied().unwrap_or(0);
+            *out += i32::from(w) * i32::from(one);
+        }
+    }
+}
+
+/// The largest magnitude that the sum of a row can come to on its way: |bias| + 2^15 sum |w|. It must
+/// stay below 2^31.
+pub const fn row_bound(bias: i32, sum_of_weights: u64) -> u64 {
+    bias.unsigned_abs() as u64 + (sum_of_weights << 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_come_back() {
+        for a in -127..=127 {
+            for b in -127..=127 {
+                assert_eq!(unpaired(paired(a, b)), [a.into(), b.into()]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_weight_has_a_place_of_its_own() {
+        for layout in [Layout::Rows, Layout::Pairs, Layout::Panels] {
+            let block = Block { rows: 37, wide: 0, narrow: 6 };
+            let rows = block.padded_rows(layout);
+            let mut places: Vec<usize> =
+                (0..rows).flat_map(|i| (0..6).map(move |j| layout.place(6, i, j))).collect();
+            places.sort();
+            assert!(places.iter().copied().eq(0..rows * 6), "{layout:?}");
+        }
+    }
+}

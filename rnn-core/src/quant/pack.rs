@@ -1,0 +1,127 @@
+//! Weights into their places, and back.
+
+use super::block::{Block, BlockRef, Format, Layout, Narrow, Width, paired, unpaired};
+use super::network::{IntegerNetwork, Plan};
+use crate::cell::take;
+
+/// The integers of a block, row after row.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockValues<'a> {
+    /// What the sums start with: N values.
+    pub bias: &'a [i32],
+    /// The multipliers: N values.
+    pub multipliers: &'a [i32],
+    /// N x `wide` weights.
+    pub wide: &'a [i16],
+    /// N x `narrow` weights, within the limit of the format's width.
+    pub narrow: &'a [i16],
+}
+
+/// Writes the tensors of a block, [`Block::words`] together, into `words`; `false` when `words` or a
+/// tensor isn't of that size, or a weight is beyond the limit of its width.
+pub fn pack(block: Block, format: Format, values: BlockValues<'_>, words: &mut [i32]) -> bool {
+    let BlockValues { bias, multipliers, wide, narrow } = values;
+    let limit = format.width.limit();
+    let sizes = [bias.len(), multipliers.len()] == [block.rows; 2]
+        && wide.len() == block.rows * block.wide
+        && narrow.len() == block.rows * block.narrow
+        && words.len() == block.words(format).iter().sum::<usize>();
+    if !sizes || narrow.iter().any(|&w| i32::from(w).abs() > limit) {
+        return false;
+    }
+    words.fill(0);
+    let mut writer = Writer::new(block, format, &mut { words });
+    writer.bias.iter_mut().zip(bias).for_each(|(to, &from)| *to = from);
+    writer.multipliers.iter_mut().zip(multipliers).for_each(|(to, &from)| *to = from);
+    numbered(wide, block.wide).for_each(|(i, j, w)| writer.put_wide(i, j, w));
+    numbered(narrow, block.narrow).for_each(|(i, j, w)| writer.put_narrow(i, j, w));
+    true
+}
+
+/// A block's tensors, to be written; no weight but 0 at first.
+struct Writer<'a> {
+    block: Block,
+    format: Format,
+    bias: &'a mut [i32],
+    multipliers: &'a mut [i32],
+    wide: &'a mut [i16],
+    narrow: &'a mut [i32],
+}
+
+impl<'a> Writer<'a> {
+    /// In the front of `words`, which moves on.
+    fn new(block: Block, format: Format, words: &mut &'a mut [i32]) -> Self {
+        let [bias, multipliers, wide, narrow] = block.words(format).map(|count| take(words, count));
+        let wide = bytemuck::cast_slice_mut(wide);
+        if matches!(format, Format { width: Width::Eight, layout: Layout::Pairs }) {
+            bytemuck::cast_slice_mut(narrow).fill(paired(0, 0));
+        }
+        Writer { block, format, bias, multipliers, wide, narrow }
+    }
+
+    fn put_wide(&mut self, i: usize, j: usize, w: i16) {
+        self.wide[self.format.layout.place(self.block.wide, i, j)] = w;
+    }
+
+    fn put_narrow(&mut self, i: usize, j: usize, w: i16) {
+        let (Format { width, layout }, columns) = (self.format, self.block.narrow);
+        let place = layout.place(columns, i, j);
+        match (width, layout) {
+            (Width::Sixteen, _) => bytemuck::cast_slice_mut::<i32, i16>(self.narrow)[place] = w,
+            (Width::Eight, Layout::Pairs) => {
+                let pairs: &mut [i16] = bytemuck::cast_slice_mut(self.narrow);
+                let pair = &mut pairs[Layout::pair_place(columns, i, j)];
+                let [a, b] = unpaired(*pair).map(|w| w as i8);
+                *pair = if i % 2 == 0 { paired(w as i8, b) } else { paired(a, w as i8) };
+            }
+            (Width::Eight, _) => bytemuck::cast_slice_mut::<i32, i8>(self.narrow)[place] = w as i8,
+        }
+    }
+}
+
+/// Writes the words of a network in another layout into `words`; `false` when there aren't as many as
+/// its plan with that layout counts.
+pub fn repack(network: &IntegerNetwork<'_>, layout: Layout, words: &mut [i32]) -> bool {
+    let plan = *network.plan();
+    let to = Plan { format: Format { layout, ..plan.format }, ..plan };
+    if words.len() != to.words() {
+        return false;
+    }
+    words.fill(0);
+    let mut rest = words;
+    let scales = take(&mut rest, plan.scales());
+    scales.iter_mut().enumerate().for_each(|(i, to)| *to = network.scale(i).to_bits() as i32);
+    for (block, from) in network.all_blocks() {
+        let mut writer = Writer::new(block, to.format, &mut rest);
+        for i in 0..block.rows {
+            writer.bias[i] = from.bias[i];
+            writer.multipliers[i] = from.multipliers[i];
+            (0..block.wide).for_each(|j| writer.put_wide(i, j, from.wide_weight(i, j)));
+            (0..block.narrow).for_each(|j| writer.put_narrow(i, j, from.narrow_weight(i, j)));
+        }
+    }
+    true
+}
+
+/// Rows and columns of row-major weights.
+fn numbered(weights: &[i16], columns: usize) -> impl Iterator<Item = (usize, usize, i16)> + '_ {
+    let rows = weights.chunks_exact(columns.max(1)).enumerate();
+    rows.flat_map(|(i, row)| row.iter().enumerate().map(move |(j, &w)| (i, j, w)))
+}
+
+impl BlockRef<'_> {
+    /// Wide weight of row i and column j.
+    pub fn wide_weight(&self, i: usize, j: usize) -> i16 {
+        self.wide[self.layout.place(self.wide_columns, i, j)]
+    }
+
+    /// Narrow weight of row i and column j.
+    pub fn narrow_weight(&self, i: usize, j: usize) -> i16 {
+        let columns = self.narrow_columns;
+        match self.narrow {
+            Narrow::Bytes(w) => w[self.layout.place(columns, i, j)].into(),
+            Narrow::Halves(w) => w[self.layout.place(columns, i, j)],
+            Narrow::Pairs(w) => unpaired(w[Layout::pair_place(columns, i, j)])[i % 2] as i16,
+        }
+    }
+}
