@@ -29,10 +29,10 @@ pub struct Check {
 
 /// All checks.
 pub const CHECKS: &[Check] = &[
-    Check { name: "kernels, 1 to 130 rows", run: kernels, expected: 0x342E_1356 },
+    Check { name: "kernels, 1 to 130 rows", run: kernels, expected: 0xDEF6_0F1D },
     // The vectors of Helium take denormal numbers for zeros, so the products do.
     #[cfg(not(arm_helium))]
-    Check { name: "kernels, denormal numbers", run: denormals, expected: 0xD30C_A0DA },
+    Check { name: "kernels, denormal numbers", run: denormals, expected: 0xB3F3_E075 },
     Check { name: "activations", run: activations, expected: 0x4C2F_CD3D },
     Check { name: "steps of 1-32-1 and 3-37-3", run: steps, expected: 0xBFEA_6DF8 },
     Check { name: "gradients of 2-16-2, 20 steps", run: gradients, expected: 0xC917_E5E2 },
@@ -144,8 +144,10 @@ impl Work<f32> for Kernels {
                 }
             }
             for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
-                let any = || quiet(f32::from_bits(random.next_u64() as u32));
-                out.fill_with(any);
+                for z in &mut *out {
+                    let any = quiet(f32::from_bits(random.next_u64() as u32));
+                    *z = if any.is_subnormal() { self.edges[2] } else { any };
+                }
                 A::activate(activation, out);
                 digest.add(out);
             }
