@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// One step of the network, as the image names it.
-const STEP: &str = "app::step";
+pub(crate) const STEP: &str = "app::step";
 
 /// How long the self-tests may take.
 const SELF_TESTS_WITHIN: Duration = Duration::from_secs(120);

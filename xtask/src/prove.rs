@@ -42,18 +42,18 @@ const HOST: [(&str, &str, &[&str]); 6] = [
         "rnn-core",
         &["--test", "streams"],
     ),
-    (
-        "every form and layout on this host comes to them too",
-        "rnn-core",
-        &["--lib", "check::"],
-    ),
+    ("every form and layout on this host comes to them too", "rnn-core", &["--lib", "check::"]),
     (
         "integer cells are the naive reference's, every cell, format and layout, 1 to 130 units",
         "rnn-core",
         &["--test", "quant"],
     ),
     ("no argument makes the fixed-point functions overflow", "rnn-core", &["--lib", "quant::"]),
-    ("a model file in which a sum could overflow is refused", "rnn-train-host", &["--test", "quantize"]),
+    (
+        "a model file in which a sum could overflow is refused",
+        "rnn-train-host",
+        &["--test", "quantize"],
+    ),
     ("the core allocates nothing", "rnn-core", &["--test", "no_allocation"]),
 ];
 
@@ -165,7 +165,8 @@ fn images(
     say(Proof { promise, held: true, figure: measured.passed as u64 })?;
     let bound = crate::elf::walk(board.cpu, &built.self_tests, firmware::STEP)?.stack;
     let (stack, tenth) = (u64::from(measured.stack), bound / 10);
-    let promise = name(&format!("bytes by which the stack's bound of {bound} exceeds the measured"));
+    let promise =
+        name(&format!("bytes by which the stack's bound of {bound} exceeds the measured"));
     let held = stack <= bound && bound - stack <= tenth;
     say(Proof { promise, held, figure: bound.saturating_sub(stack) })?;
     if board.fpu {
@@ -173,5 +174,9 @@ fn images(
         say(Proof { promise, held: true, figure: measured.steps.into() })?;
     }
     let differing = chip::differing_bits(board, tested, &built)?;
-    say(Proof { promise: name("bits that differ from the host's"), held: differing == 0, figure: differing })
+    say(Proof {
+        promise: name("bits that differ from the host's"),
+        held: differing == 0,
+        figure: differing,
+    })
 }

@@ -32,8 +32,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 /// On each of these boards. The main one runs every model; the others, of which the cells are the
 /// same source, one with each cell.
 fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
-    let models = chip::models()?;
     for board in boards {
+        let models = chip::models(board)?;
         steps.step(&format!("lints of the firmware, {}", board.core), |_| {
             let model = &models[0].path;
             let mut clippy = firmware::command("clippy", board, model, Profile::Release);
@@ -44,6 +44,7 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
         });
     }
     for board in boards {
+        let models = chip::models(board)?;
         let main = board.name == MAIN.name;
         let of = |profile| move |model| (model, profile);
         let release = models.iter().filter(|model| main || model.everywhere);
