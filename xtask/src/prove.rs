@@ -150,6 +150,7 @@ fn images(
     ] {
         let walk = crate::elf::walk(board.cpu, image, root)?;
         let found = walk.forbidden.len() + walk.unknown.len();
+        [&walk.forbidden[..], &walk.unknown].concat().iter().for_each(|path| eprintln!("{path}"));
         let walked = found == 0 && walk.functions.len() > 1;
         let promise = name(&format!("panics, allocators and unknown jumps that {what} can reach"));
         say(Proof { promise, held: walked, figure: found as u64 })?;
