@@ -165,11 +165,11 @@ fn images(
     let promise = name("self-tests: digests, samples, conversation, constant instructions");
     say(Proof { promise, held: true, figure: measured.passed as u64 })?;
     let bound = crate::elf::walk(board.cpu, &built.self_tests, firmware::STEP)?.stack;
-    let (stack, tenth) = (u64::from(measured.stack), bound / 10);
+    let stack = u64::from(measured.stack);
     let promise =
         name(&format!("bytes by which the stack's bound of {bound} exceeds the measured"));
-    let held = stack <= bound && bound - stack <= tenth;
-    say(Proof { promise, held, figure: bound.saturating_sub(stack) })?;
+    let gap = bound.saturating_sub(stack);
+    say(Proof { promise, held: stack <= bound, figure: gap })?;
     if board.fpu {
         let promise = name("steps over all kinds of inputs that took the same instructions");
         say(Proof { promise, held: true, figure: measured.steps.into() })?;

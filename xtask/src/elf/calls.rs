@@ -14,7 +14,8 @@ const ALLOCATORS: [&str; 6] =
 
 /// Functions written in assembly that jump into the middle of unrolled loops. Where to is not followed;
 /// that they call nothing is checked, and their results against the portable ones.
-const ASSEMBLY: [&str; 1] = ["kernel::integer::dsp::pass::"];
+const ASSEMBLY: [&str; 2] =
+    ["kernel::integer::dsp::pass::bytes", "kernel::integer::dsp::pass::halves"];
 
 /// What a function can reach. Interrupts are not among it, nor is their stack.
 #[derive(Debug, Default)]
@@ -95,7 +96,7 @@ impl Walker<'_> {
             }
         }
         let Frame { depth, deepest, unknown } = if function.is_one_of(&ASSEMBLY) {
-            frame_of_assembly(function)
+            frame_of_assembly(entry, function)
         } else {
             frame(entry, function)
         };

@@ -37,9 +37,11 @@ pub(crate) fn frame(entry: u32, function: &Function) -> Frame {
 
 /// The frame of a function written in assembly that computes its jumps: as if control ran through all of
 /// its instructions once, none of which may leave it but by a return.
-pub(crate) fn frame_of_assembly(function: &Function) -> Frame {
+pub(crate) fn frame_of_assembly(entry: u32, function: &Function) -> Frame {
     let mut frame = Frame::default();
-    for (&address, instruction) in &function.code {
+    // What fills the gap behind it isn't its own.
+    let own = function.code.range(..entry + function.size as u32);
+    for (&address, instruction) in own {
         frame.depth.insert(address, frame.deepest);
         let inside = |target: &u32| function.code.contains_key(target);
         let stays = match &instruction.flow {
