@@ -1,6 +1,7 @@
 //! The boards: a folder each under `firmware/boards`, named as QEMU names the machine.
 
 use crate::command::root;
+use rnn_core::quant::block::Layout;
 use std::path::PathBuf;
 
 /// A board that there is firmware for.
@@ -17,6 +18,8 @@ pub(crate) struct Board {
     /// Whether it has a unit for floating point: then a step takes the same instructions for every
     /// input.
     pub(crate) fpu: bool,
+    /// Where its kernel for integers wants the weights.
+    pub(crate) layout: Layout,
 }
 
 /// The board of the demonstration, and of the tests that one board is enough for.
@@ -30,6 +33,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m0",
         target: "thumbv6m-none-eabi",
         fpu: false,
+        layout: Layout::Rows,
     },
     Board {
         name: "mps2-an385",
@@ -37,6 +41,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m3",
         target: "thumbv7m-none-eabi",
         fpu: false,
+        layout: Layout::Rows,
     },
     Board {
         name: "mps2-an386",
@@ -44,6 +49,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m4",
         target: "thumbv7em-none-eabihf",
         fpu: true,
+        layout: Layout::Pairs,
     },
     Board {
         name: "mps2-an500",
@@ -51,6 +57,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m7",
         target: "thumbv7em-none-eabihf",
         fpu: true,
+        layout: Layout::Pairs,
     },
     Board {
         name: "mps2-an505",
@@ -58,6 +65,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m33",
         target: "thumbv8m.main-none-eabihf",
         fpu: true,
+        layout: Layout::Pairs,
     },
     Board {
         name: "mps3-an547",
@@ -65,6 +73,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m55",
         target: "thumbv8m.main-none-eabihf",
         fpu: true,
+        layout: Layout::Pairs,
     },
 ];
 

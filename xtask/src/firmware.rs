@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// One step of the network, as the image names it.
-const STEP: &str = "app::step";
+pub(crate) const STEP: &str = "app::step";
 
 /// How long the self-tests may take.
 const SELF_TESTS_WITHIN: Duration = Duration::from_secs(120);
@@ -61,12 +61,12 @@ pub(crate) fn build(board: &Board, model: &Path, profile: Profile) -> Result<Bui
     Ok(Built { app: image(board.name), self_tests: image("self-tests") })
 }
 
-/// Builds the jobs whose instructions are counted.
-pub(crate) fn build_counts(board: &Board, profile: Profile) -> Result<PathBuf> {
+/// Builds an image without a model: `counts`, the jobs whose instructions are counted, or `streams`.
+pub(crate) fn build_plain(board: &Board, profile: Profile, package: &str) -> Result<PathBuf> {
     let mut command = cargo(&board.folder());
     command.args(["build", "--locked", "--quiet", "--profile", profile.name()]);
-    run(command.args(["--package", "counts"]))?;
-    Ok(board.image(profile.name(), "counts"))
+    run(command.args(["--package", package]))?;
+    Ok(board.image(profile.name(), package))
 }
 
 /// What the self-tests have measured on the emulated chip.
@@ -139,8 +139,8 @@ pub(crate) struct Examined {
     pub(crate) stack_tested: u64,
 }
 
-/// Walks the calls from a step of the network, and from the application's whole work on a received
-/// byte; fails when a panic, an allocator or an unknown can be reached, or when the stack of a step
+/// Walks the calls from a step of the network, from reading a model file, and from the application's
+/// whole work on a received byte; fails when a panic, an allocator or an unknown can be reached, or when the stack of a step
 /// was measured to be deeper than its bound.
 pub(crate) fn examine(board: &Board, built: &Built, measured: Measured) -> Result<Examined> {
     let walk = |image: &Path, root: &str| {
@@ -150,6 +150,7 @@ pub(crate) fn examine(board: &Board, built: &Built, measured: Measured) -> Resul
         ensure!(problems.is_empty(), "{image}: {root} can reach:\n  {}", problems.join("\n  "));
         Ok(walk)
     };
+    walk(&built.self_tests, "self_tests::load")?;
     let tested = walk(&built.self_tests, STEP)?;
     ensure!(
         u64::from(measured.stack) <= tested.stack,

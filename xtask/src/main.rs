@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask test`, `demo`, `mcu`, `bench`. They set up what is missing.
+//! Project commands: `cargo xtask test`, `demo`, `prove`, `mcu`, `bench`. They set up what is missing.
 
 mod bench;
 mod board;
@@ -8,6 +8,7 @@ mod demo;
 mod elf;
 mod firmware;
 mod mcu;
+mod prove;
 mod setup;
 mod summary;
 mod tally;
@@ -25,6 +26,8 @@ enum Arguments {
     Demo,
     /// Counts the instructions of a step on every emulated chip
     Mcu(mcu::Arguments),
+    /// Shows the promises that can be shown in minutes, a JSON line each
+    Prove(prove::Arguments),
     /// Measures the speed of training and streaming on this machine
     Bench(bench::Arguments),
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let held = match Arguments::parse() {
         Arguments::Test(arguments) => test::run(&arguments),
         Arguments::Mcu(arguments) => mcu::run(&arguments),
+        Arguments::Prove(arguments) => prove::run(&arguments),
         Arguments::Demo => demo::run(),
         Arguments::Bench(arguments) => bench::run(&arguments),
     };

@@ -32,18 +32,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 /// On each of these boards. The main one runs every model; the others, of which the cells are the
 /// same source, one with each cell.
 fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
-    let models = chip::models()?;
     for board in boards {
+        let models = chip::models(board)?;
         steps.step(&format!("lints of the firmware, {}", board.core), |_| {
             let model = &models[0].path;
             let mut clippy = firmware::command("clippy", board, model, Profile::Release);
-            for package in ["app", "counts", "support"] {
+            for package in ["app", "counts", "streams", "support"] {
                 clippy.args(["--package", package]);
             }
             check(clippy.args(["--", "-D", "warnings"]))
         });
     }
     for board in boards {
+        let models = chip::models(board)?;
         let main = board.name == MAIN.name;
         let of = |profile| move |model| (model, profile);
         let release = models.iter().filter(|model| main || model.everywhere);
@@ -79,7 +80,9 @@ fn host(steps: &mut Steps) {
         let boards = BOARDS.iter().map(|board| board.name);
         let mut format = cargo(&root.join("firmware"));
         format.args(["fmt", "--check"]);
-        for package in ["app", "counts", "self-tests", "support"].into_iter().chain(boards) {
+        for package in
+            ["app", "counts", "self-tests", "streams", "support"].into_iter().chain(boards)
+        {
             format.args(["--package", package]);
         }
         check(&mut format)

@@ -4,19 +4,13 @@ use app::embedded::{self, CHANNELS, WINDOW};
 use core::hint::black_box;
 use core::iter::repeat_n;
 use core::ops::RangeInclusive;
-use cortex_m::Peripherals;
-use cortex_m::peripheral::SYST;
-use cortex_m::peripheral::syst::SystClkSource;
 use rnn_core::random::SplitMix64;
 use support::stack;
+use support::timer::Timer;
 
 /// Steps measured: so many that they take about this many instructions, within these limits.
 const BUDGET: u32 = 100_000_000;
 const STEPS: RangeInclusive<u32> = 200..=10_000;
-/// Under `-icount shift=8`: an instruction takes 256 ns, which is several ticks on every board.
-const NANOSECONDS_PER_INSTRUCTION: u64 = 256;
-/// SysTick counts down from here, which is at least two million instructions.
-const RELOAD: u32 = 0x00ff_ffff;
 /// With a unit for floating point a step takes the same instructions whatever the input; the
 /// routines that stand in for it don't.
 const CONSTANT: bool = cfg!(target_abi = "eabihf");
@@ -89,49 +83,6 @@ fn stack(report: &mut impl FnMut(&str, bool)) {
 #[inline(never)]
 fn known_frame() {
     black_box([0u32; 128]);
-}
-
-/// SysTick as a counter of instructions.
-struct Timer {
-    systick: SYST,
-    /// The core's clock, MHz.
-    clock: u32,
-}
-
-impl Timer {
-    fn start() -> Option<Self> {
-        let mut systick = Peripherals::take()?.SYST;
-        systick.set_clock_source(SystClkSource::Core);
-        systick.set_reload(RELOAD);
-        systick.clear_current();
-        systick.enable_counter();
-        let mut timer = Self { systick, clock: 0 };
-        // It runs so many instructions, and a few that don't matter to a whole number of MHz.
-        const KNOWN: u32 = 10_000;
-        let ticks = u64::from(timer.ticks(|| cortex_m::asm::delay(KNOWN))?);
-        let nanoseconds = u64::from(KNOWN) * NANOSECONDS_PER_INSTRUCTION;
-        timer.clock = ((ticks * 1000 + nanoseconds / 2) / nanoseconds) as u32;
-        Some(timer)
-    }
-
-    /// Instructions from one look at the timer to the next, and what `run` takes in between; `None`
-    /// when the timer ran out meanwhile.
-    #[inline(always)]
-    fn instructions<T>(&mut self, run: impl FnOnce() -> T) -> Option<u32> {
-        let ticks = self.ticks(run)?;
-        let per_instruction = NANOSECONDS_PER_INSTRUCTION * u64::from(self.clock);
-        Some(((u64::from(ticks) * 1000 + per_instruction / 2) / per_instruction) as u32)
-    }
-
-    /// The same in the timer's ticks.
-    #[inline(always)]
-    fn ticks<T>(&mut self, run: impl FnOnce() -> T) -> Option<u32> {
-        self.systick.clear_current();
-        let start = SYST::get_current();
-        run();
-        let end = SYST::get_current();
-        (!self.systick.has_wrapped()).then_some(start.wrapping_sub(end) & RELOAD)
-    }
 }
 
 /// All kinds of samples: odd values on all channels, on one, any bits at all, and plain ones.

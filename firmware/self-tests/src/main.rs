@@ -9,8 +9,13 @@ mod conversation;
 mod cost;
 
 use app::embedded;
+use core::hint::black_box;
 use cortex_m_rt::entry;
 use rnn_core::check::CHECKS;
+use rnn_core::model_file::ModelFile;
+
+/// The model file once more, to be read while the chip runs.
+static BYTES: &[u8] = include_bytes!(env!("RNN_MODEL"));
 
 support::interrupts!();
 
@@ -26,7 +31,17 @@ fn main() -> ! {
         report(check.name, (check.run)() == check.expected);
     }
     report("the embedded model's samples", embedded::self_test() == 0);
+    let crc = load(black_box(BYTES));
+    report("the model's file, read at run time", crc == Some(embedded::FILE.crc()));
+    let (start, _) = BYTES.split_at(BYTES.len() / 2);
+    report("half a file is refused", load(black_box(start)).is_none());
     conversation::run(&mut report);
     cost::run(&mut report);
     support::exit(failed.min(1))
+}
+
+/// Reads a model file: a function of its own, whose calls are checked.
+#[inline(never)]
+fn load(bytes: &[u8]) -> Option<u32> {
+    ModelFile::parse(bytes).ok().map(|file| file.crc())
 }

@@ -12,6 +12,7 @@ mod interrupts;
 pub mod kernel;
 pub mod serial;
 pub mod stack;
+pub mod timer;
 
 use defmt_semihosting as _;
 

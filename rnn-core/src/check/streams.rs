@@ -155,31 +155,43 @@ pub fn random_inputs() -> SplitMix64 {
 const WORDS: usize = 640;
 const MEMORY: usize = 96;
 
-fn integers(kind: Kind, format: Format) -> u32 {
+/// Runs something on the network of integers of a stream, and its memory at rest. Nothing where it can't
+/// be built, which would be an error here.
+pub fn with_integers<T>(
+    kind: Kind,
+    format: Format,
+    run: impl FnOnce(&IntegerNetwork<'_>, &mut [i32]) -> T,
+) -> Option<T> {
     let plan = plan(kind, format);
     let (mut words, mut memory) = ([0; WORDS], [0; MEMORY]);
     let mut random = random_integers();
-    let mut rest = &mut words[..plan.words()];
+    let mut rest = words.get_mut(..plan.words())?;
     take(&mut rest, INPUTS).fill(SCALE.to_bits() as i32);
     for block in [plan.blocks(0), plan.blocks(1)].into_iter().flatten() {
         let values = Values::random(block, format.width, &mut random);
         let own = take(&mut rest, block.words(format).iter().sum());
-        assert!(pack(block, format, values.view(), own), "the block has its size");
+        pack(block, format, values.view(), own).then_some(())?;
     }
-    let Some(network) = IntegerNetwork::new(plan, &words[..plan.words()]) else { return 0 };
-    let memory = &mut memory[..plan.memory()];
-    let mut random = random_inputs();
-    let mut digest = Digest::new();
-    let mut o = [0; INPUTS];
-    for _ in 0..STEPS {
-        let u = inputs(&mut random);
-        let x: [i16; INPUTS] = core::array::from_fn(|i| network.number(i, u[i]));
-        network.step(Inputs::Values(&x), memory);
-        network.read(memory, &mut o);
-        network.h(memory).iter().for_each(|&h| digest.add_bits(h.into()));
-        o.iter().for_each(|&o| digest.add_bits(o));
-    }
-    digest.finish()
+    let network = IntegerNetwork::new(plan, words.get(..plan.words())?)?;
+    Some(run(&network, memory.get_mut(..plan.memory())?))
+}
+
+fn integers(kind: Kind, format: Format) -> u32 {
+    let run = |network: &IntegerNetwork<'_>, memory: &mut [i32]| {
+        let mut random = random_inputs();
+        let mut digest = Digest::new();
+        let mut o = [0; INPUTS];
+        for _ in 0..STEPS {
+            let u = inputs(&mut random);
+            let x: [i16; INPUTS] = core::array::from_fn(|i| network.number(i, u[i]));
+            network.step(Inputs::Values(&x), memory);
+            network.read(memory, &mut o);
+            network.h(memory).iter().for_each(|&h| digest.add_bits(h.into()));
+            o.iter().for_each(|&o| digest.add_bits(o));
+        }
+        digest.finish()
+    };
+    with_integers(kind, format, run).unwrap_or(0)
 }
 
 #[cfg(test)]

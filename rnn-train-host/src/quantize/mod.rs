@@ -9,7 +9,7 @@
 
 mod rows;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::elman::ElmanRef;
 use rnn_core::gru::{GruRef, Reset};
@@ -42,6 +42,27 @@ pub fn quantize(
     width: Width,
     layout: Layout,
 ) -> Result<Model> {
+    let scales = match (model.header.task, table) {
+        (Task::Text(_), _) => Vec::new(),
+        (Task::Forecast { .. }, Some(table)) => input_scales(model, table),
+        (Task::Forecast { .. }, None) => {
+            bail!("a forecaster's inputs need a log to find their scales in")
+        }
+    };
+    quantize_with(model, scales, width, layout)
+}
+
+/// The same with given scales, one for each input of a forecaster: how many units of the input's 16-bit
+/// number make up 1.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quantize_with(
+    model: &Model,
+    scales: Vec<f32>,
+    width: Width,
+    layout: Layout,
+) -> Result<Model> {
     let network = model.float()?;
     let mut header = model.header;
     header.numbers = Numbers::Integer(Format { width, layout });
@@ -58,12 +79,8 @@ pub fn quantize(
         "an Elman cell with relu has no integer form: its states have no bound; train one with tanh"
     );
     let cells: Vec<LayerRef<'_, f32>> = network.layers().collect();
-    let scales = if plan.symbols {
-        vec![symbol_scale(&plan, &cells)]
-    } else {
-        let table = table.context("a forecaster's inputs need a log to find their scales in")?;
-        input_scales(model, table)
-    };
+    let scales = if plan.symbols { vec![symbol_scale(&plan, &cells)] } else { scales };
+    ensure!(scales.len() == plan.scales(), "there are {} scales", scales.len());
     let mut words: Vec<i32> = scales.iter().map(|scale| scale.to_bits() as i32).collect();
     for (i, cell) in cells.iter().enumerate() {
         let first = (i == 0).then_some(&scales[..]);

@@ -73,7 +73,7 @@ struct Job {
 
 /// Builds the jobs for a board and counts.
 pub(crate) fn measure(board: &Board) -> Result<Vec<Figures>> {
-    let image = firmware::build_counts(board, Profile::Release)?;
+    let image = firmware::build_plain(board, Profile::Release, "counts")?;
     let program = elf::disassemble(board.cpu, &image)?;
     let entries: BTreeSet<u32> = JOBS.iter().flat_map(|path| program.find_within(path)).collect();
     let (log, calls) = trace::run(board, &image, entries)?;
