@@ -64,7 +64,8 @@ fn log_with(outliers: usize) -> Table {
     let mut text = String::from("a,b\n");
     for t in 0..3000 {
         let mut value = |period: f64| {
-            let wave = (f64::from(t) * std::f64::consts::TAU / period).sin() + random.uniform() - 0.5;
+            let wave =
+                (f64::from(t) * std::f64::consts::TAU / period).sin() + random.uniform() - 0.5;
             if random.below(100_000) < outliers { 300.0 } else { 1.3 * wave }
         };
         text += &format!("{},{}\n", value(25.0), value(7.0));
