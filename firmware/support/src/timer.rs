@@ -1,5 +1,6 @@
 //! SysTick as a counter of instructions, in QEMU with `-icount shift=8`.
 
+use core::arch::asm;
 use cortex_m::Peripherals;
 use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
@@ -25,9 +26,9 @@ impl Timer {
         systick.clear_current();
         systick.enable_counter();
         let mut timer = Self { systick, clock: 0 };
-        // It runs so many instructions, and a few that don't matter to a whole number of MHz.
+        // A few instructions more don't matter to a whole number of MHz.
         const KNOWN: u32 = 10_000;
-        let ticks = u64::from(timer.ticks(|| cortex_m::asm::delay(KNOWN))?);
+        let ticks = u64::from(timer.ticks(|| execute::<KNOWN>())?);
         let nanoseconds = u64::from(KNOWN) * NANOSECONDS_PER_INSTRUCTION;
         timer.clock = ((ticks * 1000 + nanoseconds / 2) / nanoseconds) as u32;
         Some(timer)
@@ -51,4 +52,12 @@ impl Timer {
         let end = SYST::get_current();
         (!self.systick.has_wrapped()).then_some(start.wrapping_sub(end) & RELOAD)
     }
+}
+
+/// Executes N instructions, an even number.
+#[inline(always)]
+#[allow(unsafe_code)] // A loop whose instructions are known is written in them.
+fn execute<const N: u32>() {
+    // SAFETY: counts a register down.
+    unsafe { asm!("2:", "subs {0}, #1", "bne 2b", inout(reg) N / 2 => _, options(nomem, nostack)) }
 }

@@ -8,8 +8,8 @@ use rnn_train_host::atomic::write_atomically;
 use std::fs;
 use std::path::PathBuf;
 
-/// How much a figure may grow without the file being changed.
-const GROWTH: f64 = 0.01;
+/// How much a figure may grow without the file being changed, per cent.
+const GROWTH: u128 = 1;
 
 /// A board's file: JSON lines, as `cargo xtask mcu --json` prints them.
 fn path(board: &Board) -> PathBuf {
@@ -97,11 +97,12 @@ impl Changes {
             ("bytes of RAM", old.ram, new.ram),
             ("bytes of stack", old.stack, new.stack),
         ] {
-            let change = new as f64 / old as f64 - 1.0;
-            let text = || format!("{name}: {figure} {old} -> {new} ({:+.1} %)", 100.0 * change);
-            if change > GROWTH {
+            let change = 100.0 * (new as f64 / old as f64 - 1.0);
+            let text = || format!("{name}: {figure} {old} -> {new} ({change:+.1} %)");
+            let (old, new) = (u128::from(old), u128::from(new));
+            if 100 * new > (100 + GROWTH) * old {
                 self.worse.push(text());
-            } else if change < -GROWTH {
+            } else if 100 * new < (100 - GROWTH) * old {
                 self.better.push(text());
             }
         }
