@@ -2,6 +2,9 @@
 //! LLVM makes none of this by itself, hence the assembly.
 #![allow(unsafe_code)]
 
+#[macro_use]
+#[cfg_attr(arm_helium, path = "lanes_helium.rs")]
+mod lanes;
 #[cfg_attr(arm_helium, path = "helium.rs")]
 mod panel;
 mod product;
