@@ -1,5 +1,5 @@
-//! The form of [`Inference`] for `f32` on a Cortex-M with an FPU, with the bits of the portable one.
-//! LLVM makes none of this by itself, hence the assembly.
+//! The form of [`Inference`] for `f32` on a Cortex-M with an FPU, with the bits of the portable one
+//! (with Helium: where no number is denormal). LLVM makes none of this by itself, hence the assembly.
 #![allow(unsafe_code)]
 
 #[macro_use]
