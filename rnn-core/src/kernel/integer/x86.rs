@@ -215,17 +215,17 @@ struct Rows {
 unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut tiles: usize) {
     unsafe {
         while tiles > 0 {
-            let now = if tiles >= 8 && V::MOST >= 8 {
-                some::<V, W, 8>(rows, narrow);
+            let now = if tiles >= 8 && V::MANY {
+                some::<V, W, 8, 1>(rows, narrow);
                 8
             } else if tiles >= 4 {
-                some::<V, W, 4>(rows, narrow);
+                some::<V, W, 4, 2>(rows, narrow);
                 4
             } else if tiles >= 2 {
-                some::<V, W, 2>(rows, narrow);
+                some::<V, W, 2, 4>(rows, narrow);
                 2
             } else {
-                some::<V, W, 1>(rows, narrow);
+                some::<V, W, 1, 8>(rows, narrow);
                 1
             };
             tiles -= now;
@@ -238,20 +238,27 @@ unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut t
     }
 }
 
-/// The rows of T tiles.
+/// The rows of T tiles, each in P partial sums: one would wait for itself.
 ///
 /// # Safety
 /// As for [`all`].
 #[inline(always)]
-unsafe fn some<V: Lanes, W: Weight, const T: usize>(rows: Rows, narrow: Product<W>) {
+unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
+    rows: Rows,
+    narrow: Product<W>,
+) {
     unsafe {
-        let mut sums = [V::load(rows.starts); T];
-        for (t, sum) in sums.iter_mut().enumerate() {
+        let mut sums = [[V::splat(0); T]; P];
+        for (t, sum) in sums[0].iter_mut().enumerate() {
             *sum = V::load(rows.starts.add(t * ROWS));
         }
         add(&mut sums, rows.wide);
         add(&mut sums, narrow);
-        for (t, sum) in sums.into_iter().enumerate() {
+        for t in 0..T {
+            let mut sum = sums[0][t];
+            for part in sums.iter().skip(1) {
+                sum = sum + part[t];
+            }
             let m = V::load(rows.multipliers.add(t * ROWS));
             sum.multiply_high(m).store(rows.out.add(t * ROWS));
         }
@@ -263,16 +270,42 @@ unsafe fn some<V: Lanes, W: Weight, const T: usize>(rows: Rows, narrow: Product<
 /// # Safety
 /// As for [`all`].
 #[inline(always)]
-unsafe fn add<V: Lanes, W: Weight, const T: usize>(sums: &mut [V; T], product: Product<W>) {
-    let Product { mut w, x, pairs } = product;
+unsafe fn add<V: Lanes, W: Weight, const T: usize, const P: usize>(
+    sums: &mut [[V; T]; P],
+    product: Product<W>,
+) {
+    let Product { w, x, pairs } = product;
     let x: *const i32 = x.cast();
-    for j in 0..pairs {
-        unsafe {
-            let pair = V::splat(x.add(j).read_unaligned());
-            for (t, sum) in sums.iter_mut().enumerate() {
-                *sum = sum.add_products(W::tile(w.add(t * 2 * ROWS * pairs)), pair);
+    let whole = pairs - pairs % P;
+    // SAFETY: as for the function: j is below `pairs`.
+    unsafe {
+        for j in (0..whole).step_by(P) {
+            for (p, sums) in sums.iter_mut().enumerate() {
+                add_pair(sums, w, x, j + p, pairs);
             }
-            w = w.add(2 * ROWS);
+        }
+        for j in whole..pairs {
+            add_pair(&mut sums[0], w, x, j, pairs);
+        }
+    }
+}
+
+/// The products of pair j of columns.
+///
+/// # Safety
+/// As for [`all`], j below `pairs`.
+#[inline(always)]
+unsafe fn add_pair<V: Lanes, W: Weight, const T: usize>(
+    sums: &mut [V; T],
+    w: *const W,
+    x: *const i32,
+    j: usize,
+    pairs: usize,
+) {
+    unsafe {
+        let x = V::splat(x.add(j).read_unaligned());
+        for (t, sum) in sums.iter_mut().enumerate() {
+            *sum = sum.add_products(W::tile(w.add(2 * ROWS * (t * pairs + j))), x);
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::quant::fixed::{Number, PIECE_BITS, PIECES, TABLE, Z_LIMIT};
 /// For all functions: the processor has the form's instructions, and there are 16 numbers at a pointer
 /// (32 [`bytes`](Self::bytes)).
 pub(super) trait Lanes: Number {
-    /// Most that are summed at once.
-    const MOST: usize;
+    /// Whether the registers hold eight of them and more.
+    const MANY: bool;
 
     unsafe fn load(from: *const i32) -> Self;
     unsafe fn store(self, to: *mut i32);
@@ -34,7 +34,7 @@ pub(super) trait Lanes: Number {
 pub(super) struct Zmm<const VNNI: bool>(__m512i);
 
 impl<const VNNI: bool> Lanes for Zmm<VNNI> {
-    const MOST: usize = 8;
+    const MANY: bool = true;
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
@@ -89,7 +89,7 @@ impl<const VNNI: bool> Lanes for Zmm<VNNI> {
 pub(super) struct Two([__m256i; 2]);
 
 impl Lanes for Two {
-    const MOST: usize = 4;
+    const MANY: bool = false;
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
