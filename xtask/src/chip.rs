@@ -98,7 +98,8 @@ fn header_inputs(header: &Header) -> usize {
     }
 }
 
-fn random_model(header: Header) -> Model {
+/// A model with random weights.
+pub(crate) fn random_model(header: Header) -> Model {
     let mut random = SplitMix64::new(header.seed);
     let mut uniform = |count: usize, limit: f32| {
         let mut values = vec![0.0; count];
