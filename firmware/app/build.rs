@@ -8,6 +8,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() -> Result<(), String> {
+    // See `broken.rs`.
+    println!("cargo::rerun-if-env-changed=RNN_BREAK");
+    println!("cargo::rustc-check-cfg=cfg(broken, values(none(), any()))");
+    if let Ok(promise) = env::var("RNN_BREAK") {
+        println!("cargo::rustc-cfg=broken");
+        println!("cargo::rustc-cfg=broken=\"{promise}\"");
+    }
     println!("cargo::rerun-if-env-changed=RNN_MODEL");
     let path = env::var_os("RNN_MODEL")
         .map(PathBuf::from)

@@ -53,10 +53,24 @@ pub(crate) fn command(subcommand: &str, board: &Board, model: &Path, profile: Pr
 
 /// Builds the application and the self-tests with a model.
 pub(crate) fn build(board: &Board, model: &Path, profile: Profile) -> Result<Built> {
+    build_broken(board, model, profile, None)
+}
+
+/// The same with a promise broken on purpose; `firmware/app/src/broken.rs` has them.
+pub(crate) fn build_broken(
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    promise: Option<&str>,
+) -> Result<Built> {
     let model = model
         .canonicalize()
         .with_context(|| format!("{}: can't read the model", model.display()))?;
-    run(command("build", board, &model, profile).arg("--quiet"))?;
+    let mut command = command("build", board, &model, profile);
+    promise.into_iter().for_each(|promise| {
+        command.env("RNN_BREAK", promise);
+    });
+    run(command.arg("--quiet"))?;
     let image = |name| board.image(profile.name(), name);
     Ok(Built { app: image(board.name), self_tests: image("self-tests") })
 }

@@ -5,6 +5,8 @@
 //! itself as a [`Board`].
 #![no_std]
 
+#[cfg(broken)]
+mod broken;
 pub mod embedded;
 mod error_meter;
 mod models;
@@ -157,7 +159,17 @@ impl Default for App {
 /// function of its own in every image.
 #[inline(never)]
 pub fn step(predictor: &mut Predictor, sample: &[f32; CHANNELS]) -> [f32; OUTPUTS] {
-    predictor.step(sample)
+    #[cfg(broken = "panic")]
+    broken::panic(sample);
+    #[cfg(broken = "allocation")]
+    broken::allocation(sample);
+    #[cfg(broken = "time")]
+    broken::time(sample);
+    #[cfg_attr(not(broken = "bits"), allow(unused_mut))]
+    let mut prediction = predictor.step(sample);
+    #[cfg(broken = "bits")]
+    broken::bits(&mut prediction);
+    prediction
 }
 
 /// What the device says of its model; a model file's sizes are at most 4096.

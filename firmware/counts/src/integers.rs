@@ -78,7 +78,7 @@ macro_rules! job {
         Job {
             name: $name,
             format: $format,
-            kernel: integer::form,
+            kernel: || integer::form(LAYOUT),
             function: concat!("counts::integers::JOBS::", stringify!($function)),
             macs: $macs,
             memory: 4 * PLAN.memory(),
@@ -103,7 +103,7 @@ pub(crate) const JOBS: [Job; 10] = [
 
 const fn product(format: &'static str, function: &'static str, run: fn() -> u32) -> Job {
     let memory = size_of::<[i16; 64]>() + size_of::<[i32; 64]>();
-    Job { name: "J5", format, kernel: integer::form, function, macs: 4096, memory, run }
+    Job { name: "J5", format, kernel: || integer::form(LAYOUT), function, macs: 4096, memory, run }
 }
 
 /// J5: W v alone.

@@ -2,7 +2,8 @@
 //! that isn't taken changes no result, only the time: nothing else would tell.
 
 use crate::fault;
-use rnn_core::kernel::{inference_form, integer};
+use rnn_core::kernel::inference_form;
+use rnn_core::kernel::integer::{self, LAYOUT};
 
 /// The kernels' names, as the board's `.cargo/config.toml` has them.
 const F32: &str = env!("KERNEL_F32", "build from a board's folder: `cd boards/mps2-an386`");
@@ -10,7 +11,7 @@ const INTEGER: &str = env!("KERNEL_INTEGER", "build from a board's folder: `cd b
 
 /// Whether they are.
 pub fn are_the_expected_ones() -> bool {
-    (inference_form(), integer::form()) == (F32, INTEGER)
+    (inference_form(), integer::form(LAYOUT)) == (F32, INTEGER)
 }
 
 /// Ends the run when they aren't.
@@ -19,7 +20,7 @@ pub fn expect() {
         defmt::error!(
             "the kernels are {=str} (f32) and {=str} (integers), for this board {=str} and {=str}",
             inference_form(),
-            integer::form(),
+            integer::form(LAYOUT),
             F32,
             INTEGER
         );

@@ -11,6 +11,8 @@
 //! - sums over time and batch run over the columns in order.
 //!
 //! [`Inference`] rounds each product before it is added; `Training` (feature `std`) fuses them.
+//!
+//! One exception: the vectors of Helium take denormal numbers (below 2^-126) for zeros.
 
 #[cfg(arm_fpu)]
 mod arm;
@@ -337,7 +339,8 @@ pub trait Arithmetic<T: Scalar> {
 
 /// The device's arithmetic: products are rounded, then added.
 ///
-/// Its verbs are the portable ones; on a host [`run`](Arithmetic::run) knows faster forms.
+/// Its verbs are the portable ones; on an x86-64 host and on a Cortex-M with an FPU
+/// [`run`](Arithmetic::run) knows faster forms.
 #[derive(Clone, Copy, Debug)]
 pub struct Inference;
 

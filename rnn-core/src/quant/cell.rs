@@ -6,9 +6,9 @@
 //! sigmoid to half of theirs.
 
 use super::block::BlockRef;
-use super::fixed::{blend, cell, multiply, scale, sigmoid_of_half, tanh, tanh_of_cell};
+use super::fixed::{Number, blend, cell, multiply, sigmoid_of_half, tanh, tanh_of_cell};
 use crate::cell::take;
-use crate::kernel::integer::{Kernel, OneHot};
+use crate::kernel::integer::{EachUnit, Kernel, OneHot};
 
 /// What an Elman cell squashes with.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +31,27 @@ pub(super) fn elman<K: Kernel>(
     let z = take(&mut z, block.bias.len());
     K::multiply(block, hot, v, z);
     let h = v.get_mut(inputs..).unwrap_or_default();
-    let units = h.iter_mut().zip(z).take(hidden);
     match squash {
-        Squash::Tanh => units.for_each(|(h, z)| *h = tanh(*z)),
-        Squash::Sigmoid => units.for_each(|(h, z)| *h = sigmoid_of_half(*z) as i16),
+        Squash::Tanh => K::each_unit::<Tanh, 1>(hidden, [z], &mut [], h),
+        Squash::Sigmoid => K::each_unit::<Sigmoid, 1>(hidden, [z], &mut [], h),
+    }
+}
+
+struct Tanh;
+
+impl EachUnit<1> for Tanh {
+    #[inline(always)]
+    fn unit<N: Number>([z]: [N; 1], c: N, _: N) -> (N, N) {
+        (c, tanh(z))
+    }
+}
+
+struct Sigmoid;
+
+impl EachUnit<1> for Sigmoid {
+    #[inline(always)]
+    fn unit<N: Number>([z]: [N; 1], c: N, _: N) -> (N, N) {
+        (c, sigmoid_of_half(z))
     }
 }
 
@@ -53,9 +70,16 @@ pub(super) fn lstm<K: Kernel>(
     let hidden = c.len();
     let [i, f, g, o] = [(); 4].map(|()| &*take(&mut gates, hidden));
     let h = v.get_mut(inputs..).unwrap_or_default();
-    for (((((h, c), &i), &f), &g), &o) in h.iter_mut().zip(c).zip(i).zip(f).zip(g).zip(o) {
-        *c = cell(sigmoid_of_half(f), *c, sigmoid_of_half(i), tanh(g));
-        *h = multiply(sigmoid_of_half(o), tanh_of_cell(*c));
+    K::each_unit::<Lstm, 4>(hidden, [i, f, g, o], c, h);
+}
+
+struct Lstm;
+
+impl EachUnit<4> for Lstm {
+    #[inline(always)]
+    fn unit<N: Number>([i, f, g, o]: [N; 4], c: N, _: N) -> (N, N) {
+        let c = cell(sigmoid_of_half(f), c, sigmoid_of_half(i), tanh(g));
+        (c, multiply(sigmoid_of_half(o), tanh_of_cell(c)))
     }
 }
 
@@ -78,9 +102,16 @@ pub(super) fn gru_after<K: Kernel>(
     K::multiply(candidate, hot, x, n);
     K::multiply(state, None, h, q);
     let [r, z] = [(); 2].map(|()| &*take(&mut r_z, hidden));
-    for ((((h, &r), &z), &n), &q) in h.iter_mut().zip(r).zip(z).zip(&*n).zip(&*q) {
-        let n = tanh(n + scale(q, sigmoid_of_half(r)));
-        *h = blend(sigmoid_of_half(z), *h, n);
+    K::each_unit::<After, 4>(hidden, [r, z, n, q], &mut [], h);
+}
+
+struct After;
+
+impl EachUnit<4> for After {
+    #[inline(always)]
+    fn unit<N: Number>([r, z, n, q]: [N; 4], c: N, h: N) -> (N, N) {
+        let n = tanh(n + q.scale(sigmoid_of_half(r)));
+        (c, blend(sigmoid_of_half(z), h, n))
     }
 }
 
@@ -102,12 +133,26 @@ pub(super) fn gru_before<K: Kernel>(
     let [r, z] = [(); 2].map(|()| &*take(&mut r_z, hidden));
     u.iter_mut().zip(v.iter()).for_each(|(u, &v)| *u = v);
     let q = u.get_mut(inputs..).unwrap_or_default();
-    for (q, &r) in q.iter_mut().zip(r) {
-        *q = multiply(sigmoid_of_half(r), *q);
-    }
+    K::each_unit::<ResetBefore, 1>(hidden, [r], &mut [], q);
     K::multiply(candidate, hot, u, n);
     let h = v.get_mut(inputs..).unwrap_or_default();
-    for ((h, &n), &z) in h.iter_mut().zip(&*n).zip(z) {
-        *h = blend(sigmoid_of_half(z), *h, tanh(n));
+    K::each_unit::<Before, 2>(hidden, [z, n], &mut [], h);
+}
+
+struct ResetBefore;
+
+impl EachUnit<1> for ResetBefore {
+    #[inline(always)]
+    fn unit<N: Number>([r]: [N; 1], c: N, h: N) -> (N, N) {
+        (c, multiply(sigmoid_of_half(r), h))
+    }
+}
+
+struct Before;
+
+impl EachUnit<2> for Before {
+    #[inline(always)]
+    fn unit<N: Number>([z, n]: [N; 2], c: N, h: N) -> (N, N) {
+        (c, blend(sigmoid_of_half(z), h, tanh(n)))
     }
 }

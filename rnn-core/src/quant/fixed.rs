@@ -9,8 +9,10 @@
 //!
 //! `>>` rounds down, everywhere.
 
+use core::ops::{Add, Sub};
+
 /// The largest number of the states: 1 - 2^-15.
-pub const ONE: i16 = i16::MAX;
+pub const ONE: i32 = i16::MAX as i32;
 /// Bits behind the point of tanh's arguments.
 pub const Z_BITS: u32 = 17;
 /// Bits behind the point of the LSTM's cell.
@@ -19,26 +21,26 @@ pub const C_BITS: u32 = 20;
 pub const O_BITS: u32 = 16;
 
 /// tanh's argument is held within +-2^20: +-8.
-const Z_LIMIT: i32 = 1 << (Z_BITS + 3);
+pub(crate) const Z_LIMIT: i32 = 1 << (Z_BITS + 3);
 /// The LSTM's cell is held within +-2^26: +-64.
 const C_LIMIT: i32 = 1 << (C_BITS + 6);
 
 /// Pieces of the table of tanh, each 1/8 wide.
-const PIECES: usize = 128;
+pub(crate) const PIECES: usize = 128;
 /// Bits of the place within a piece.
-const PIECE_BITS: u32 = 14;
+pub(crate) const PIECE_BITS: u32 = 14;
 
 /// A row of the table: y 2^31 = c0 + f ((c12 + f c2) >> 16) at the place f, counted from that end of the
 /// piece that is a multiple of 1/4. The lower half of c12 is c2, the upper c1; c0 holds the 2^15 that
 /// turns the shift at the end into rounding.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Piece {
+pub(crate) struct Piece {
     c0: i32,
     c12: i32,
 }
 
-static TABLE: [Piece; PIECES] = table();
+pub(crate) static TABLE: [Piece; PIECES] = table();
 
 /// (a b + 2^31) >> 32 on 64 bits: an M4's SMMULR. A sum times the row's multiplier is the sum in the
 /// unit that is wanted: requantisation.
@@ -47,66 +49,95 @@ pub const fn multiply_high(a: i32, b: i32) -> i32 {
     ((a as i64 * b as i64 + (1 << 31)) >> 32) as i32
 }
 
-/// v within -limit ... limit - 1.
-#[inline(always)]
-const fn hold(v: i32, limit: i32) -> i32 {
-    let v = if v > limit - 1 { limit - 1 } else { v };
-    if v < -limit { -limit } else { v }
+/// A number of 32 bits, or a vector of them: what the cells are written over.
+pub trait Number: Copy + Add<Output = Self> + Sub<Output = Self> {
+    /// The same number everywhere.
+    fn splat(v: i32) -> Self;
+    /// Shifted down, rounding down.
+    fn shift<const BITS: u32>(self) -> Self;
+    /// Within -limit ... limit - 1.
+    fn hold(self, limit: i32) -> Self;
+    /// The product, which fits.
+    fn times(self, b: Self) -> Self;
+    /// (a b) >> 15 on 64 bits.
+    fn scale(self, b: Self) -> Self;
+    /// 2^31 tanh z, rounded in its upper half; z in 2^-17 and held within +-8.
+    fn tanh_31(self) -> Self;
 }
 
-/// 2^31 tanh z, rounded in its upper half; z in 2^-17 and held within +-8. An M4 takes SMLABB and
-/// SMLABT for it.
-#[inline(always)]
-fn tanh_31(z: i32) -> i32 {
-    let z = hold(z, Z_LIMIT);
-    let row = (z >> PIECE_BITS) as usize & (PIECES - 1);
-    // From the nearest multiple of 1/4: 15 bits with their sign.
-    let f = z << (31 - PIECE_BITS) >> (31 - PIECE_BITS);
-    let Piece { c0, c12 } = TABLE[row];
-    c0 + f * ((c12 + f * i32::from(c12 as i16)) >> 16)
+impl Number for i32 {
+    #[inline(always)]
+    fn splat(v: i32) -> Self {
+        v
+    }
+
+    #[inline(always)]
+    fn shift<const BITS: u32>(self) -> Self {
+        self >> BITS
+    }
+
+    #[inline(always)]
+    fn hold(self, limit: i32) -> Self {
+        self.clamp(-limit, limit - 1)
+    }
+
+    #[inline(always)]
+    fn times(self, b: Self) -> Self {
+        self * b
+    }
+
+    #[inline(always)]
+    fn scale(self, b: Self) -> Self {
+        ((i64::from(self) * i64::from(b)) >> 15) as i32
+    }
+
+    /// An M4 takes SMLABB and SMLABT for it.
+    #[inline(always)]
+    fn tanh_31(self) -> Self {
+        let z = self.hold(Z_LIMIT);
+        let row = (z >> PIECE_BITS) as usize & (PIECES - 1);
+        // From the nearest multiple of 1/4: 15 bits with their sign.
+        let f = z << (31 - PIECE_BITS) >> (31 - PIECE_BITS);
+        let Piece { c0, c12 } = TABLE[row];
+        c0 + f * ((c12 + f * i32::from(c12 as i16)) >> 16)
+    }
 }
 
 /// tanh z, z in 2^-17 and held within +-8, the result in 2^-15 within +-32767; at most 1.8 units off.
 #[inline(always)]
-pub fn tanh(z: i32) -> i16 {
-    (tanh_31(z) >> 16) as i16
+pub fn tanh<N: Number>(z: N) -> N {
+    z.tanh_31().shift::<16>()
 }
 
 /// 1 / (1 + e^-2z) = (1 + tanh z) / 2, z as in [`tanh`], the result in 2^-15 within 0 ... 32767. The
 /// rows of a sigmoid's sums are requantised to half the argument, so the 2 is no work.
 #[inline(always)]
-pub fn sigmoid_of_half(z: i32) -> i32 {
-    (tanh_31(z) >> 17) + (1 << 14)
+pub fn sigmoid_of_half<N: Number>(z: N) -> N {
+    z.tanh_31().shift::<17>() + N::splat(1 << 14)
 }
 
 /// a b for two numbers in 2^-15, rounded.
 #[inline(always)]
-pub const fn multiply(a: i32, b: i16) -> i16 {
-    ((a * b as i32 + (1 << 14)) >> 15) as i16
-}
-
-/// a b rounded down, a in any unit, b in 2^-15.
-#[inline(always)]
-pub const fn scale(a: i32, b: i32) -> i32 {
-    ((a as i64 * b as i64) >> 15) as i32
+pub fn multiply<N: Number>(a: N, b: N) -> N {
+    (a.times(b) + N::splat(1 << 14)).shift::<15>()
 }
 
 /// n + z (h - n): all in 2^-15.
 #[inline(always)]
-pub const fn blend(z: i32, h: i16, n: i16) -> i16 {
-    n.wrapping_add(((z * (h as i32 - n as i32) + (1 << 14)) >> 15) as i16)
+pub fn blend<N: Number>(z: N, h: N, n: N) -> N {
+    n + multiply(z, h - n)
 }
 
 /// f c + i g, c in 2^-20, held within +-64.
 #[inline(always)]
-pub const fn cell(f: i32, c: i32, i: i32, g: i16) -> i32 {
-    hold(scale(c, f) + ((i * g as i32) >> (30 - C_BITS)), C_LIMIT)
+pub fn cell<N: Number>(f: N, c: N, i: N, g: N) -> N {
+    (c.scale(f) + i.times(g).shift::<{ 30 - C_BITS }>()).hold(C_LIMIT)
 }
 
 /// tanh of the LSTM's cell.
 #[inline(always)]
-pub fn tanh_of_cell(c: i32) -> i16 {
-    tanh(c >> (C_BITS - Z_BITS))
+pub fn tanh_of_cell<N: Number>(c: N) -> N {
+    tanh(c.shift::<{ C_BITS - Z_BITS }>())
 }
 
 /// The table, computed by the compiler: in each piece the parabola through 32767 tanh at the three
@@ -165,30 +196,29 @@ mod tests {
     fn tanh_stays_within_the_states() {
         assert!(arguments().all(|z| tanh(z) >= -ONE));
         assert_eq!([i32::MIN, -1 << 20, (1 << 20) - 1, i32::MAX].map(tanh), [-ONE, -ONE, ONE, ONE]);
-        assert_eq!([i32::MIN, i32::MAX].map(sigmoid_of_half), [0, ONE.into()]);
+        assert_eq!([i32::MIN, i32::MAX].map(sigmoid_of_half), [0, ONE]);
         assert!(tanh(0).abs() <= 1);
     }
 
     /// What is written with plain operators must not overflow: debug builds panic where one does.
     #[test]
     fn extremes_do_not_overflow() {
-        let ends = [i16::MIN, -1, 0, 1, i16::MAX];
         for a in [i32::MIN, -C_LIMIT, -1, 0, 1, C_LIMIT - 1, i32::MAX] {
             assert!(multiply_high(a, i32::MAX).abs() <= 1 << 30);
             for f in [0, 1, ONE] {
                 for i in [0, 1, ONE] {
                     for g in [-ONE, 0, ONE] {
-                        let c = hold(a, C_LIMIT);
-                        assert!((-C_LIMIT..C_LIMIT).contains(&cell(f.into(), c, i.into(), g)));
+                        let c = a.hold(C_LIMIT);
+                        assert!((-C_LIMIT..C_LIMIT).contains(&cell(f, c, i, g)));
                     }
                 }
             }
         }
-        for h in ends {
+        for h in [-ONE - 1, -1, 0, 1, ONE] {
             for n in [-ONE, -1, 0, 1, ONE] {
                 for z in [0, 1, ONE - 1, ONE] {
                     let (low, high) = (h.min(n), h.max(n));
-                    assert!((low..=high).contains(&blend(z.into(), h, n)), "{z} {h} {n}");
+                    assert!((low..=high).contains(&blend(z, h, n)), "{z} {h} {n}");
                 }
             }
         }
@@ -196,10 +226,10 @@ mod tests {
 
     #[test]
     fn products_are_rounded() {
-        assert_eq!(multiply(ONE.into(), ONE), 32766);
+        assert_eq!(multiply(ONE, ONE), 32766);
         assert_eq!([multiply(1, 16384), multiply(1, 16383), multiply(-1, 16384)], [1, 0, 0]);
         assert_eq!([multiply_high(1, i32::MAX), multiply_high(i32::MIN, 2)], [0, -1]);
-        assert_eq!([scale(-1, 1), scale(1, ONE.into())], [-1, 0]);
+        assert_eq!([(-1).scale(1), 1.scale(ONE)], [-1, 0]);
     }
 
     /// The multiplication as it is defined, in 128 bits, against what is computed: run by

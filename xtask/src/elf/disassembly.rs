@@ -30,6 +30,16 @@ pub(crate) struct Instruction {
     pub(crate) flow: Flow,
 }
 
+impl Instruction {
+    /// The same as if a `push` or a `pop` had no condition.
+    pub(crate) fn without_condition(&self) -> Self {
+        let bases = ["vpush", "vpop", "push", "pop"];
+        let base = bases.into_iter().find(|base| self.mnemonic.starts_with(base));
+        let mnemonic = base.map_or_else(|| self.mnemonic.clone(), str::to_owned);
+        Instruction { mnemonic, ..self.clone() }
+    }
+}
+
 impl Program {
     /// Reads the output of `llvm-objdump --disassemble --no-show-raw-insn`.
     pub(crate) fn parse(text: &str) -> Result<Self> {

@@ -1,7 +1,10 @@
-//! The form of [`Inference`] for `f32` on a Cortex-M with an FPU, with the bits of the portable one.
-//! LLVM makes none of this by itself, hence the assembly.
+//! The form of [`Inference`] for `f32` on a Cortex-M with an FPU, with the bits of the portable one
+//! (with Helium: where no number is denormal). LLVM makes none of this by itself, hence the assembly.
 #![allow(unsafe_code)]
 
+#[macro_use]
+#[cfg_attr(arm_helium, path = "lanes_helium.rs")]
+mod lanes;
 #[cfg_attr(arm_helium, path = "helium.rs")]
 mod panel;
 mod product;

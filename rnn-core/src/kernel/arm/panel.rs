@@ -1,6 +1,5 @@
-//! The products, as many outputs at a time as there are registers for their sums.
-//! Weights are read in place: nalgebra's columns hold the rows of a panel one after the
-//! other.
+//! The products, as many outputs at a time as there are registers for their sums. Weights are read
+//! in place: nalgebra's columns hold the rows of a panel one after the other.
 //!
 //! Per column of 16 rows: two VLDM of eight weights (2 x 9 cycles on an M4), 16 VMUL, 16 VADD, and
 //! x, the step to the next column and the loop, eight columns at a time (2.63): 3.29 cycles per

@@ -1,8 +1,6 @@
 //! What stands behind the products, four units at a time: activations by the table, and the rest of
-//! a GRU's and an LSTM's step. tanh takes 22.5 cycles on an M4, the logistic function 24.5. The
-//! operations are those of [`approx`](crate::activation::approx) and of the cells' modules.
-//!
-//! Four units are in the registers A (s0-s3), B (s4-s7), C (s8-s11) or D (s12-s15).
+//! a GRU's and an LSTM's step. The operations are those of [`approx`](crate::activation::approx) and
+//! of the cells' modules; the lines are made of the macros of [`lanes`](super::lanes).
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -12,176 +10,6 @@ use crate::activation::approx::{SCALE, TABLE};
 
 /// The table's units in 1.
 const UNITS: f32 = (SCALE * (1u32 << 28) as f64) as f32;
-
-/// A register by the name of the four and the unit.
-macro_rules! s {
-    (A 0) => {
-        "s0"
-    };
-    (A 1) => {
-        "s1"
-    };
-    (A 2) => {
-        "s2"
-    };
-    (A 3) => {
-        "s3"
-    };
-    (B 0) => {
-        "s4"
-    };
-    (B 1) => {
-        "s5"
-    };
-    (B 2) => {
-        "s6"
-    };
-    (B 3) => {
-        "s7"
-    };
-    (C 0) => {
-        "s8"
-    };
-    (C 1) => {
-        "s9"
-    };
-    (C 2) => {
-        "s10"
-    };
-    (C 3) => {
-        "s11"
-    };
-    (D 0) => {
-        "s12"
-    };
-    (D 1) => {
-        "s13"
-    };
-    (D 2) => {
-        "s14"
-    };
-    (D 3) => {
-        "s15"
-    };
-    // Constants, the same for every unit.
-    (units $i:tt) => {
-        "s16"
-    };
-    (half_units $i:tt) => {
-        "s17"
-    };
-    (half $i:tt) => {
-        "s18"
-    };
-}
-
-/// The same operation on four units.
-macro_rules! four {
-    ($op:literal: $to:ident $a:ident $b:ident) => {
-        concat!(
-            $op, " ", s!($to 0), ", ", s!($a 0), ", ", s!($b 0), "\n",
-            $op, " ", s!($to 1), ", ", s!($a 1), ", ", s!($b 1), "\n",
-            $op, " ", s!($to 2), ", ", s!($a 2), ", ", s!($b 2), "\n",
-            $op, " ", s!($to 3), ", ", s!($a 3), ", ", s!($b 3), "\n",
-        )
-    };
-    ($op:literal: $to:ident) => {
-        concat!(
-            $op, " ", s!($to 0), ", ", s!($to 0), "\n",
-            $op, " ", s!($to 1), ", ", s!($to 1), "\n",
-            $op, " ", s!($to 2), ", ", s!($to 2), "\n",
-            $op, " ", s!($to 3), ", ", s!($to 3), "\n",
-        )
-    };
-}
-
-/// Two values in a double register, counted in the table's units: the row of each, the place within
-/// it, and there the two cubics. Takes B and C.
-macro_rules! cubics {
-    ($d:literal $a:expr, $b:expr) => {
-        concat!(
-            "vmov {a}, {b}, ",
-            $d,
-            "\n",
-            "ubfx {row}, {a}, #26, #6\n",
-            "add {row}, {table}, {row}, lsl #4\n",
-            "vldmia {row}, {{s4-s7}}\n",
-            "ubfx {row}, {b}, #26, #6\n",
-            "add {row}, {table}, {row}, lsl #4\n",
-            "vldmia {row}, {{s8-s11}}\n",
-            "bfc {a}, #26, #6\n",
-            "bfc {b}, #26, #6\n",
-            "vmov ",
-            $d,
-            ", {a}, {b}\n",
-            "vcvt.f32.s32 ",
-            $a,
-            ", ",
-            $a,
-            "\n",
-            "vcvt.f32.s32 ",
-            $b,
-            ", ",
-            $b,
-            "\n",
-            "vmul.f32 s7, s7, ",
-            $a,
-            "\n",
-            "vmul.f32 s11, s11, ",
-            $b,
-            "\n",
-            "vadd.f32 s7, s7, s6\n",
-            "vadd.f32 s11, s11, s10\n",
-            "vmul.f32 s7, s7, ",
-            $a,
-            "\n",
-            "vmul.f32 s11, s11, ",
-            $b,
-            "\n",
-            "vadd.f32 s7, s7, s5\n",
-            "vadd.f32 s11, s11, s9\n",
-            "vmul.f32 s7, s7, ",
-            $a,
-            "\n",
-            "vmul.f32 s11, s11, ",
-            $b,
-            "\n",
-            "vadd.f32 ",
-            $a,
-            ", s7, s4\n",
-            "vadd.f32 ",
-            $b,
-            ", s11, s8\n",
-        )
-    };
-}
-
-/// A or D = tanh of it. VCVT saturates, and NaN gives 0. Takes B and C.
-macro_rules! tanh {
-    ($v:ident) => {
-        tanh!($v units)
-    };
-    (A $units:ident) => {
-        concat!(
-            four!("vmul.f32": A A $units), four!("vcvt.s32.f32": A),
-            cubics!("d0" s!(A 0), s!(A 1)), cubics!("d1" s!(A 2), s!(A 3)),
-        )
-    };
-    (D $units:ident) => {
-        concat!(
-            four!("vmul.f32": D D $units), four!("vcvt.s32.f32": D),
-            cubics!("d6" s!(D 0), s!(D 1)), cubics!("d7" s!(D 2), s!(D 3)),
-        )
-    };
-}
-
-/// A or D = 0.5 + 0.5 tanh of half of it; half is taken with the units: a factor of 2 changes no bit,
-/// and where half of a number isn't normal, it is less than one unit.
-macro_rules! sigmoid {
-    ($v:ident) => {
-        concat!(tanh!($v half_units), four!("vmul.f32": $v $v half), four!("vadd.f32": $v $v half))
-    };
-}
 
 /// A loop over fours of units: its pointers, each moved on by the lines, and the lines.
 macro_rules! over_fours {
@@ -195,9 +23,7 @@ macro_rules! over_fours {
             // SAFETY: as for the function; a row is one of the table's.
             unsafe {
                 asm!(
-                    "vmov s16, {a}",
-                    "vmov s17, {b}",
-                    "vmov.f32 s18, #0.5",
+                    constants!(),
                     "2:",
                     $($line,)*
                     "subs {fours}, {fours}, #1",
@@ -207,7 +33,7 @@ macro_rules! over_fours {
                     table = in(reg) TABLE.as_ptr(),
                     a = inout(reg) UNITS.to_bits() => _,
                     b = inout(reg) (0.5 * UNITS).to_bits() => _,
-                    row = out(reg) _,
+                    row = inout(reg) 0.5f32.to_bits() => _,
                     out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _,
                     out("d5") _, out("d6") _, out("d7") _, out("d8") _, out("d9") _,
                     options(nostack),
@@ -220,55 +46,55 @@ macro_rules! over_fours {
 over_fours!(
     /// to = tanh(from), which may be the same.
     tanh, 2: to from;
-    "vldmia {from}!, {{s0-s3}}",
+    load!(A "from"),
     tanh!(A),
-    "vstmia {to}!, {{s0-s3}}",
+    store!(A "to"),
 );
 
 over_fours!(
     /// to = 1 / (1 + e^-from), which may be the same.
     sigmoid, 2: to from;
-    "vldmia {from}!, {{s0-s3}}",
+    load!(A "from"),
     sigmoid!(A),
-    "vstmia {to}!, {{s0-s3}}",
+    store!(A "to"),
 );
 
 over_fours!(
     /// A GRU, reset after, behind its products: n' = tanh(n + sigmoid(r) q),
     /// h = n' + sigmoid(z) (h - n').
     gru, 5: h r z n q;
-    "vldmia {r}!, {{s0-s3}}",
+    load!(A "r"),
     sigmoid!(A),
-    "vldmia {q}!, {{s4-s7}}",
+    load!(B "q"),
     four!("vmul.f32": A A B),
-    "vldmia {n}!, {{s4-s7}}",
+    load!(B "n"),
     four!("vadd.f32": A B A),
     tanh!(A),
-    "vldmia {z}!, {{s12-s15}}",
+    load!(D "z"),
     sigmoid!(D),
-    "vldmia {h}, {{s4-s7}}",
+    look!(B "h"),
     four!("vsub.f32": B B A),
     four!("vmul.f32": B D B),
     four!("vadd.f32": A A B),
-    "vstmia {h}!, {{s0-s3}}",
+    store!(A "h"),
 );
 
 over_fours!(
     /// An LSTM cell behind its products and sigmoids: c = f c + i tanh(g), h = o tanh(c).
     lstm, 6: h c i f g o;
-    "vldmia {g}!, {{s0-s3}}",
+    load!(A "g"),
     tanh!(A),
-    "vldmia {i}!, {{s4-s7}}",
+    load!(B "i"),
     four!("vmul.f32": A B A),
-    "vldmia {f}!, {{s4-s7}}",
-    "vldmia {c}, {{s8-s11}}",
+    load!(B "f"),
+    look!(C "c"),
     four!("vmul.f32": B B C),
     four!("vadd.f32": A B A),
-    "vstmia {c}!, {{s0-s3}}",
+    store!(A "c"),
     tanh!(A),
-    "vldmia {o}!, {{s4-s7}}",
+    load!(B "o"),
     four!("vmul.f32": A A B),
-    "vstmia {h}!, {{s0-s3}}",
+    store!(A "h"),
 );
 
 /// `kernel` on all units: fours of them where they are; the others in copies, of which the first

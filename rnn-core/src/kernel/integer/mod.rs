@@ -4,10 +4,13 @@
 #[cfg(all(arm_fpu, arm_dsp))]
 mod dsp;
 mod portable;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod x86;
 
 pub use portable::Portable;
 
 use crate::quant::block::{BlockRef, Layout};
+use crate::quant::fixed::Number;
 
 /// A one-hot input in place of the wide columns' part of v: its symbol, and the number that stands
 /// for 1.
@@ -18,6 +21,24 @@ pub trait Kernel {
     /// out = requantised(bias + W v): `v` holds a value per column of the block; with a one-hot input
     /// only those of the narrow ones. `out` has room for every padded row.
     fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]);
+
+    /// U on each of so many units: on its G gates, its number of `c` where there is one for each, and
+    /// its number of `h`.
+    #[inline(always)]
+    fn each_unit<U: EachUnit<G>, const G: usize>(
+        units: usize,
+        gates: [&[i32]; G],
+        c: &mut [i32],
+        h: &mut [i16],
+    ) {
+        portable::each_unit::<U, G>(0..units, gates, c, h);
+    }
+}
+
+/// What becomes of a unit.
+pub trait EachUnit<const G: usize> {
+    /// The new c and h. `#[inline(always)]`, without closures: compiled as part of what calls it.
+    fn unit<N: Number>(gates: [N; G], c: N, h: N) -> (N, N);
 }
 
 /// Something to be computed in the fastest form.
@@ -33,7 +54,9 @@ pub trait IntegerWork {
 pub fn run<W: IntegerWork>(work: W) -> W::Output {
     #[cfg(all(arm_fpu, arm_dsp))]
     return work.run::<dsp::Dsp>();
-    #[cfg(not(all(arm_fpu, arm_dsp)))]
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    return x86::run(work);
+    #[cfg(not(any(all(arm_fpu, arm_dsp), all(feature = "std", target_arch = "x86_64"))))]
     work.run::<Portable>()
 }
 
@@ -46,7 +69,17 @@ pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
     Layout::Rows
 };
 
-/// The name of that form.
-pub fn form() -> &'static str {
-    if cfg!(all(arm_fpu, arm_dsp)) { "arm dsp" } else { "portable" }
+/// The name of the form that runs on weights of this layout: "portable" too where they lie for another
+/// machine.
+pub fn form(layout: Layout) -> &'static str {
+    #[cfg(all(arm_fpu, arm_dsp))]
+    if let Layout::Pairs = layout {
+        return "arm dsp";
+    }
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if let Layout::Panels = layout {
+        return x86::form();
+    }
+    let _ = layout;
+    "portable"
 }

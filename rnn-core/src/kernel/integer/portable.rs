@@ -1,6 +1,9 @@
 //! Plain loops: the truth.
+#![allow(unsafe_code)]
 
-use super::{Kernel, OneHot};
+use core::ops::Range;
+
+use super::{EachUnit, Kernel, OneHot};
 use crate::quant::block::{BlockRef, Narrow, unpaired};
 use crate::quant::fixed::multiply_high;
 
@@ -76,6 +79,38 @@ fn add_pairs(w: &[i16], x: &[i16], out: &mut [i32]) {
             out[1] += b_0 * x_0 + b_1 * x_1;
             out[2] += c_0 * x_0 + c_1 * x_1;
             out[3] += d_0 * x_0 + d_1 * x_1;
+        }
+    }
+}
+
+/// [`Kernel::each_unit`] for some of the units.
+#[inline(always)]
+pub(super) fn each_unit<U: EachUnit<G>, const G: usize>(
+    units: Range<usize>,
+    gates: [&[i32]; G],
+    c: &mut [i32],
+    h: &mut [i16],
+) {
+    let with_c = !c.is_empty();
+    let fits = gates.iter().all(|gate| units.end <= gate.len())
+        && units.end <= h.len()
+        && (!with_c || units.end <= c.len());
+    if !fits {
+        return;
+    }
+    for k in units {
+        // SAFETY: k is below all lengths.
+        unsafe {
+            let mut of_unit = [0; G];
+            for (to, gate) in of_unit.iter_mut().zip(gates) {
+                *to = *gate.get_unchecked(k);
+            }
+            let old = if with_c { *c.get_unchecked(k) } else { 0 };
+            let (new, h_new) = U::unit(of_unit, old, i32::from(*h.get_unchecked(k)));
+            if with_c {
+                *c.get_unchecked_mut(k) = new;
+            }
+            *h.get_unchecked_mut(k) = h_new as i16;
         }
     }
 }

@@ -1,0 +1,311 @@
+//! x86-64 hosts: AVX2, AVX-512 and AVX-512 with VNNI, whichever the processor has.
+#![allow(unsafe_code)]
+
+mod lanes;
+
+use super::{EachUnit, IntegerWork, Kernel, OneHot, Portable, portable};
+use crate::quant::block::{BlockRef, Layout, Narrow};
+use lanes::{Lanes, Two, Zmm};
+
+/// Rows of a tile.
+const ROWS: usize = Layout::Panels.rows();
+
+/// Runs `work` in the fastest form.
+#[inline(always)]
+pub(super) fn run<W: IntegerWork>(work: W) -> W::Output {
+    // SAFETY, for all three: the processor has what the function was compiled for.
+    match Form::here() {
+        Form::Avx512Vnni => unsafe { run_avx512_vnni(work) },
+        Form::Avx512 => unsafe { run_avx512(work) },
+        Form::Avx2 => unsafe { run_avx2(work) },
+        Form::Portable => work.run::<Portable>(),
+    }
+}
+
+/// The forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Avx512Vnni,
+    Avx512,
+    Avx2,
+    Portable,
+}
+
+impl Form {
+    /// The fastest that the processor has.
+    #[inline]
+    fn here() -> Self {
+        use std::is_x86_feature_detected as has;
+        if has!("avx512f") && has!("avx512bw") && has!("avx512vl") {
+            if has!("avx512vnni") { Form::Avx512Vnni } else { Form::Avx512 }
+        } else if has!("avx2") {
+            Form::Avx2
+        } else {
+            Form::Portable
+        }
+    }
+}
+
+/// The name of the fastest form.
+pub(super) fn form() -> &'static str {
+    match Form::here() {
+        Form::Avx512Vnni => "avx512 vnni",
+        Form::Avx512 => "avx512",
+        Form::Avx2 => "avx2",
+        Form::Portable => "portable",
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2")]
+fn run_avx512_vnni<W: IntegerWork>(work: W) -> W::Output {
+    work.run::<Vectors<Zmm<true>>>()
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
+fn run_avx512<W: IntegerWork>(work: W) -> W::Output {
+    work.run::<Vectors<Zmm<false>>>()
+}
+
+#[target_feature(enable = "avx2")]
+fn run_avx2<W: IntegerWork>(work: W) -> W::Output {
+    work.run::<Vectors<Two>>()
+}
+
+/// For [`Layout::Panels`]; what lies otherwise is left to [`Portable`].
+pub(super) struct Vectors<V>(core::marker::PhantomData<V>);
+
+impl<V: Lanes> Kernel for Vectors<V> {
+    #[inline(always)]
+    fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+        let (rows, columns) = (out.len(), block.narrow_columns);
+        let wide = if hot.is_some() { 0 } else { block.wide_columns };
+        let narrow = match block.narrow {
+            Narrow::Bytes(w) => w.len(),
+            Narrow::Halves(w) | Narrow::Pairs(w) => w.len(),
+        };
+        let fits = block.layout == Layout::Panels
+            && rows % ROWS == 0
+            && block.bias.len() == rows
+            && block.multipliers.len() == rows
+            && block.wide.len() == rows * block.wide_columns
+            && narrow == rows * columns
+            && v.len() == wide + columns
+            && (wide | columns) % 2 == 0;
+        if !fits {
+            return Portable::multiply(block, hot, v, out);
+        }
+        let starts = if hot.is_some() {
+            block.start(hot, out);
+            out.as_ptr()
+        } else {
+            block.bias.as_ptr()
+        };
+        let x = v.as_ptr();
+        let rows = Rows {
+            starts,
+            multipliers: block.multipliers.as_ptr(),
+            out: out.as_mut_ptr(),
+            wide: Product { w: block.wide.as_ptr(), x, pairs: wide / 2 },
+        };
+        let (x, pairs, tiles) = (x.wrapping_add(wide), columns / 2, out.len() / ROWS);
+        // SAFETY: the sizes were checked; the form's instructions are there.
+        unsafe {
+            match block.narrow {
+                Narrow::Bytes(w) => all::<V, i8>(rows, Product { w: w.as_ptr(), x, pairs }, tiles),
+                Narrow::Halves(w) | Narrow::Pairs(w) => {
+                    all::<V, i16>(rows, Product { w: w.as_ptr(), x, pairs }, tiles)
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn each_unit<U: EachUnit<G>, const G: usize>(
+        units: usize,
+        gates: [&[i32]; G],
+        c: &mut [i32],
+        h: &mut [i16],
+    ) {
+        Self::units::<U, G>(units, gates, c, h);
+    }
+}
+
+impl<V: Lanes> Vectors<V> {
+    /// [`Kernel::each_unit`]: whole vectors, then what is left one by one.
+    #[inline(always)]
+    fn units<U: EachUnit<G>, const G: usize>(
+        units: usize,
+        gates: [&[i32]; G],
+        c: &mut [i32],
+        h: &mut [i16],
+    ) {
+        let with_c = !c.is_empty();
+        let mut shortest = units.min(h.len());
+        for gate in gates {
+            shortest = shortest.min(gate.len());
+        }
+        if with_c {
+            shortest = shortest.min(c.len());
+        }
+        let whole = shortest - shortest % ROWS;
+        for k in (0..whole).step_by(ROWS) {
+            // SAFETY: 16 numbers from k on are below all lengths; the form's instructions are there.
+            unsafe {
+                let mut of_units = [V::splat(0); G];
+                for (to, gate) in of_units.iter_mut().zip(gates) {
+                    *to = V::load(gate.as_ptr().add(k));
+                }
+                let old = if with_c { V::load(c.as_ptr().add(k)) } else { V::splat(0) };
+                let (new, h_new) = U::unit(of_units, old, V::widen(h.as_ptr().add(k)));
+                if with_c {
+                    new.store(c.as_mut_ptr().add(k));
+                }
+                h_new.narrow(h.as_mut_ptr().add(k));
+            }
+        }
+        portable::each_unit::<U, G>(whole..units, gates, c, h);
+    }
+}
+
+/// Weights of 8 or 16 bits.
+trait Weight: Copy {
+    /// Those of a tile.
+    ///
+    /// # Safety
+    /// They are there.
+    unsafe fn tile<V: Lanes>(w: *const Self) -> V;
+}
+
+impl Weight for i8 {
+    #[inline(always)]
+    unsafe fn tile<V: Lanes>(w: *const Self) -> V {
+        unsafe { V::bytes(w) }
+    }
+}
+
+impl Weight for i16 {
+    #[inline(always)]
+    unsafe fn tile<V: Lanes>(w: *const Self) -> V {
+        unsafe { V::load(w.cast()) }
+    }
+}
+
+/// W x of a block's columns of one width.
+#[derive(Clone, Copy)]
+struct Product<W> {
+    w: *const W,
+    x: *const i16,
+    pairs: usize,
+}
+
+/// What belongs to the rows from some one on.
+#[derive(Clone, Copy)]
+struct Rows {
+    starts: *const i32,
+    multipliers: *const i32,
+    out: *mut i32,
+    wide: Product<i16>,
+}
+
+/// All tiles' rows, as many at once as there are registers for.
+///
+/// # Safety
+/// All that the arguments name is there.
+#[inline(always)]
+unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut tiles: usize) {
+    unsafe {
+        while tiles > 0 {
+            let now = if tiles >= 8 && V::MANY {
+                some::<V, W, 8, 1>(rows, narrow);
+                8
+            } else if tiles >= 4 {
+                some::<V, W, 4, 2>(rows, narrow);
+                4
+            } else if tiles >= 2 {
+                some::<V, W, 2, 4>(rows, narrow);
+                2
+            } else {
+                some::<V, W, 1, 8>(rows, narrow);
+                1
+            };
+            tiles -= now;
+            rows.starts = rows.starts.wrapping_add(now * ROWS);
+            rows.multipliers = rows.multipliers.wrapping_add(now * ROWS);
+            rows.out = rows.out.wrapping_add(now * ROWS);
+            rows.wide.w = rows.wide.w.wrapping_add(now * 2 * ROWS * rows.wide.pairs);
+            narrow.w = narrow.w.wrapping_add(now * 2 * ROWS * narrow.pairs);
+        }
+    }
+}
+
+/// The rows of T tiles, each in P partial sums: one would wait for itself.
+///
+/// # Safety
+/// As for [`all`].
+#[inline(always)]
+unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
+    rows: Rows,
+    narrow: Product<W>,
+) {
+    unsafe {
+        let mut sums = [[V::splat(0); T]; P];
+        for (t, sum) in sums[0].iter_mut().enumerate() {
+            *sum = V::load(rows.starts.add(t * ROWS));
+        }
+        add(&mut sums, rows.wide);
+        add(&mut sums, narrow);
+        for t in 0..T {
+            let mut sum = sums[0][t];
+            for part in sums.iter().skip(1) {
+                sum = sum + part[t];
+            }
+            let m = V::load(rows.multipliers.add(t * ROWS));
+            sum.multiply_high(m).store(rows.out.add(t * ROWS));
+        }
+    }
+}
+
+/// sums += W x
+///
+/// # Safety
+/// As for [`all`].
+#[inline(always)]
+unsafe fn add<V: Lanes, W: Weight, const T: usize, const P: usize>(
+    sums: &mut [[V; T]; P],
+    product: Product<W>,
+) {
+    let Product { w, x, pairs } = product;
+    let x: *const i32 = x.cast();
+    let whole = pairs - pairs % P;
+    // SAFETY: as for the function: j is below `pairs`.
+    unsafe {
+        for j in (0..whole).step_by(P) {
+            for (p, sums) in sums.iter_mut().enumerate() {
+                add_pair(sums, w, x, j + p, pairs);
+            }
+        }
+        for j in whole..pairs {
+            add_pair(&mut sums[0], w, x, j, pairs);
+        }
+    }
+}
+
+/// The products of pair j of columns.
+///
+/// # Safety
+/// As for [`all`], j below `pairs`.
+#[inline(always)]
+unsafe fn add_pair<V: Lanes, W: Weight, const T: usize>(
+    sums: &mut [V; T],
+    w: *const W,
+    x: *const i32,
+    j: usize,
+    pairs: usize,
+) {
+    unsafe {
+        let x = V::splat(x.add(j).read_unaligned());
+        for (t, sum) in sums.iter_mut().enumerate() {
+            *sum = sum.add_products(W::tile(w.add(2 * ROWS * (t * pairs + j))), x);
+        }
+    }
+}
