@@ -1,18 +1,12 @@
-//! What a model needs on a chip: exact where the shape decides, modelled where the compiler does.
+//! What a model needs on a chip: exact where the shape decides, about right where the compiler does.
 
 use std::str::FromStr;
 
-use rnn_core::layers::{Kind, Layer};
+use rnn_core::layers::Layer;
 use rnn_core::model_file::{Header, Task};
 use rnn_core::quant::IntegerNetwork;
 use rnn_core::scaling::Channel;
 
-/// Cycles of a multiply-add of the portable kernel on a Cortex-M4F, compiled for that core.
-const CYCLES_PER_MAC: f64 = 4.3;
-/// Cycles of the tanh of one unit.
-const CYCLES_PER_TANH: f64 = 34.0;
-/// Cycles of a channel's scaling there and back: two divisions, comparisons.
-const CYCLES_PER_CHANNEL: f64 = 80.0;
 /// Stack of a step: frames of the step and of the kernels, then what grows with the channels.
 const STACK_OF_FRAMES: usize = 256;
 
@@ -27,8 +21,6 @@ pub struct Requirements {
     pub stack: usize,
     /// Multiply-adds per sample.
     pub macs: usize,
-    /// Cycles per sample on a Cortex-M4F without wait states: modelled, not measured on a board.
-    pub cycles: u64,
 }
 
 impl Requirements {
@@ -45,10 +37,6 @@ impl Requirements {
         let layers: usize = shape.layers().map(Layer::multiply_adds).sum();
         let readout = shape.multiply_adds() - layers;
         let macs = steps * layers + readout;
-        let squashed: usize = shape.layers().map(activations).sum();
-        let cycles = CYCLES_PER_MAC * macs as f64
-            + CYCLES_PER_TANH * (steps * squashed) as f64
-            + CYCLES_PER_CHANNEL * channels as f64;
         // The layers' memory; last sample and scratch; the window; its filling and the reference to
         // the model: a word each. Integers have their inputs and outputs beside, and hold the network
         // by its description.
@@ -65,19 +53,8 @@ impl Requirements {
             ram: 4 * words,
             stack: STACK_OF_FRAMES + 8 * channels,
             macs,
-            cycles: cycles.round() as u64,
         }
     }
-}
-
-/// Values of tanh or sigmoid in a step.
-fn activations(layer: Layer) -> usize {
-    layer.hidden
-        * match layer.kind {
-            Kind::Elman(_) => 1,
-            Kind::Gru(_) => 3,
-            Kind::Lstm => 5,
-        }
 }
 
 /// A clock's frequency, as `168MHz`, `48 MHz`, `32768 Hz` or a plain number of hertz.

@@ -28,7 +28,7 @@ impl Timer {
         let mut timer = Self { systick, clock: 0 };
         // A few instructions more don't matter to a whole number of MHz.
         const KNOWN: u32 = 10_000;
-        let ticks = u64::from(timer.ticks(|| execute::<KNOWN>())?);
+        let ticks = u64::from(timer.ticks(execute::<KNOWN>)?);
         let nanoseconds = u64::from(KNOWN) * NANOSECONDS_PER_INSTRUCTION;
         timer.clock = ((ticks * 1000 + nanoseconds / 2) / nanoseconds) as u32;
         Some(timer)
