@@ -93,9 +93,10 @@ const MOST: usize = 2048;
 
 /// What the kernels of whichever form runs here compute from values that break arithmetic.
 fn kernels() -> u32 {
-    let edges = [0.0, -0.0, 1e-18, -1e-18, f32::MAX, f32::NEG_INFINITY, 1e20, -1e30];
-    Inference::run(&mut Kernels { edges })
+    Inference::run(&mut Kernels { edges: EDGES })
 }
+
+const EDGES: [f32; 8] = [0.0, -0.0, 1e-18, -1e-18, f32::MAX, f32::NEG_INFINITY, 1e20, -1e30];
 
 /// The same from denormal numbers, and from such that have denormal products.
 #[cfg(not(arm_helium))]
@@ -288,12 +289,77 @@ fn sequences() -> ([[f32; 2]; 20], [[f32; 2]; 20]) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::kernel::{Elementwise, Inference};
+
     #[test]
     fn digests_are_the_expected_ones() {
-        let all = |digest: fn(&super::Check) -> u32| {
-            let line = |check: &super::Check| format!("{}: {:#010x}", check.name, digest(check));
-            super::CHECKS.iter().map(line).collect::<Vec<_>>()
+        let all = |digest: fn(&Check) -> u32| {
+            let line = |check: &Check| format!("{}: {:#010x}", check.name, digest(check));
+            CHECKS.iter().map(line).collect::<Vec<_>>()
         };
         assert_eq!(all(|check| (check.run)()), all(|check| check.expected));
+    }
+
+    /// The portable verbs, but the first two outputs of a product change places.
+    struct Swapped;
+
+    impl Arithmetic<f32> for Swapped {
+        fn affine(
+            out: &mut [f32],
+            rows: usize,
+            bias: &[f32],
+            first: Product<'_, f32>,
+            second: Product<'_, f32>,
+        ) {
+            Inference::affine(out, rows, bias, first, second);
+            if rows > 1 {
+                out.swap(0, 1);
+            }
+        }
+        fn readout(
+            out: &mut [f32],
+            rows: usize,
+            bias: &[f32],
+            w: &[f32],
+            x: &[f32],
+            inputs: usize,
+        ) {
+            Inference::readout(out, rows, bias, w, x, inputs);
+        }
+        fn transposed<'a>(w: &'a [f32], _: usize, _: usize, _: &'a mut [f32]) -> &'a [f32] {
+            w
+        }
+        fn transposed_len(_: usize, _: usize) -> usize {
+            0
+        }
+        fn transpose_multiply(out: &mut [f32], w: &[f32], rows: usize, cols: usize, d: &[f32]) {
+            Inference::transpose_multiply(out, w, rows, cols, d);
+        }
+        fn outer(w: &mut [f32], d: &[f32], rows: usize, x: Columns<'_, f32>, cols: usize) {
+            Inference::outer(w, d, rows, x, cols);
+        }
+        fn is_zero(_: &[f32]) -> bool {
+            false
+        }
+        fn activate(activation: Activation, z: &mut [f32]) {
+            <Inference as Arithmetic<f32>>::activate(activation, z);
+        }
+        fn wide(work: impl Elementwise) {
+            work.run();
+        }
+        fn tanh(x: f32) -> f32 {
+            <Inference as Arithmetic<f32>>::tanh(x)
+        }
+    }
+
+    #[test]
+    fn a_swapped_lane_is_seen() {
+        let check = CHECKS.iter().find(|check| check.name.contains("kernels"));
+        let expected = check.expect("the check of the kernels").expected;
+        let mut kernels = Kernels { edges: EDGES };
+        assert_eq!(kernels.run::<Inference>(), expected, "the portable verbs");
+        assert_ne!(kernels.run::<Swapped>(), expected);
     }
 }

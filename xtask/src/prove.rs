@@ -5,7 +5,7 @@ use crate::command::{captured, cargo, root};
 use crate::firmware::{self, Profile};
 use crate::tally::Tally;
 use crate::{chip, setup};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rnn_train_host::device::qemu::Qemu;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     }
     let every: Vec<_> = BOARDS.iter().collect();
     for &board in if arguments.board.is_empty() { &every } else { &arguments.board } {
-        streams(board, &mut say)?;
+        streams(board)?.into_iter().try_for_each(&mut say)?;
         for tested in chip::models(board)?.iter().filter(|tested| tested.everywhere) {
             images(board, tested, &mut say)?;
         }
@@ -126,20 +126,46 @@ struct Line {
 }
 
 /// The long streams on a chip; the figure of each is its steps.
-fn streams(board: &Board, say: &mut impl FnMut(Proof) -> Result<()>) -> Result<()> {
+fn streams(board: &Board) -> Result<Vec<Proof>> {
     let image = firmware::build_plain(board, Profile::Release, "streams")?;
     let end = Qemu::start(board.name, &image, &["-icount", "shift=8"])?.wait(STREAMS_WITHIN)?;
-    let mut ended = !end.log.is_empty();
-    for line in &end.log {
-        let Line { test, ok } = serde_json::from_str(line).with_context(|| line.clone())?;
-        let steps = test.split([' ', ':']).find_map(|word| word.parse().ok()).unwrap_or_default();
-        ended &= ok;
-        say(Proof { promise: format!("{}: {test}", board.core), held: ok, figure: steps })?;
+    let proofs: Result<Vec<Proof>> = end.log.iter().map(|line| proof(board, line)).collect();
+    let proofs = proofs?;
+    if proofs.is_empty() || proofs.iter().all(|proof| proof.held) {
+        // Something else is wrong, if anything.
+        end.check()?;
     }
-    if !ended {
-        return Ok(());
-    }
-    end.check()
+    Ok(proofs)
+}
+
+fn proof(board: &Board, line: &str) -> Result<Proof> {
+    let Line { test, ok } = serde_json::from_str(line).with_context(|| line.to_owned())?;
+    let figure = test.split([' ', ':']).find_map(|word| word.parse().ok()).unwrap_or_default();
+    Ok(Proof { promise: format!("{}: {test}", board.core), held: ok, figure })
+}
+
+/// Counts the streams on a board as tests.
+pub(crate) fn test_streams(board: &Board, tally: &mut Tally) -> Result<()> {
+    count(streams(board)?, tally)
+}
+
+/// Counts the promises that are broken on purpose as tests.
+pub(crate) fn test_broken(tally: &mut Tally) -> Result<()> {
+    let mut proofs = Vec::new();
+    broken(&mut |proof| {
+        proofs.push(proof);
+        Ok(())
+    })?;
+    count(proofs, tally)
+}
+
+fn count(proofs: Vec<Proof>, tally: &mut Tally) -> Result<()> {
+    let (held, missed): (Vec<Proof>, Vec<Proof>) = proofs.into_iter().partition(|p| p.held);
+    tally.passed += held.len();
+    tally.failed += missed.len();
+    let promises: Vec<String> = missed.into_iter().map(|proof| proof.promise).collect();
+    ensure!(promises.is_empty(), "not held: {}", promises.join("; "));
+    Ok(())
 }
 
 /// What the image of a model shows.

@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Steps, Tally};
-use crate::{chip, mcu, setup};
+use crate::{chip, mcu, prove, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -55,6 +55,10 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
         {
             let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
             steps.step(&name, |tally| chip::test(board, model, profile, tally));
+        }
+        steps.step(&format!("streams, {}", board.core), |tally| prove::test_streams(board, tally));
+        if main {
+            steps.step("promises broken on purpose", prove::test_broken);
         }
         steps.step(&format!("counts, {}", board.core), |tally| {
             let figures = mcu::measure(board)?;
