@@ -72,7 +72,7 @@ impl<'a> Writer<'a> {
                 let pairs: &mut [i16] = bytemuck::cast_slice_mut(self.narrow);
                 let pair = &mut pairs[Layout::pair_place(columns, i, j)];
                 let [a, b] = unpaired(*pair).map(|w| w as i8);
-                *pair = if i % 2 == 0 { paired(w as i8, b) } else { paired(a, w as i8) };
+                *pair = if i.is_multiple_of(2) { paired(w as i8, b) } else { paired(a, w as i8) };
             }
             (Width::Eight, _) => bytemuck::cast_slice_mut::<i32, i8>(self.narrow)[place] = w as i8,
         }

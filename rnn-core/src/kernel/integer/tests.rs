@@ -80,18 +80,20 @@ impl EachUnit<3> for Everything {
 }
 
 fn check_units<K: Kernel>() {
+    type Each = fn(usize, [&[i32]; 3], &mut [i32], &mut [i16]);
     let random = &mut SplitMix64::new(5);
     for units in 0..=70 {
         let mut any = |bits: u32| -> Vec<i32> {
             let edges = [i32::MIN >> (32 - bits), i32::MAX >> (32 - bits)];
-            let one =
-                |i: usize, v: u64| if v % 4 == 0 { edges[i % 2] } else { v as i32 >> (32 - bits) };
+            let one = |i: usize, v: u64| {
+                if v.is_multiple_of(4) { edges[i % 2] } else { v as i32 >> (32 - bits) }
+            };
             (0..units).map(|i| one(i, random.next_u64() >> 16)).collect()
         };
         let gates = [any(32), any(32), any(32)];
         let (c, h): (Vec<i32>, Vec<i16>) =
             (any(27), any(16).into_iter().map(|h| h as i16).collect());
-        let run = |each: fn(usize, [&[i32]; 3], &mut [i32], &mut [i16])| {
+        let run = |each: Each| {
             let (mut c, mut h) = (c.clone(), h.clone());
             each(units, [0, 1, 2].map(|g| gates[g].as_slice()), &mut c, &mut h);
             (c, h)
