@@ -15,6 +15,11 @@ const PROBES: [(&str, &str); 3] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // The architecture of an M33 and an M55.
+    println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
+    if variable("TARGET").starts_with("thumbv8m.main") {
+        println!("cargo::rustc-cfg=arm_v8m");
+    }
     for (cfg, instruction) in PROBES {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
         if variable("CARGO_CFG_TARGET_ARCH") == "arm" && assembles(cfg, instruction) {

@@ -1,13 +1,20 @@
-//! Reads the model file that the image is built with and writes down which type its cells are: from
-//! there on the compiler knows every size.
+//! Reads the model file that the image is built with and writes down what is in it: of floating-point
+//! numbers the type of its cells, so that from there on the compiler knows every size; or integers.
 
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layer};
-use rnn_core::model_file::ModelFile;
+use rnn_core::model_file::{ModelFile, Numbers, Task};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() -> Result<(), String> {
+    // See `broken.rs`.
+    println!("cargo::rerun-if-env-changed=RNN_BREAK");
+    println!("cargo::rustc-check-cfg=cfg(broken, values(none(), any()))");
+    if let Ok(promise) = env::var("RNN_BREAK") {
+        println!("cargo::rustc-cfg=broken");
+        println!("cargo::rustc-cfg=broken=\"{promise}\"");
+    }
     println!("cargo::rerun-if-env-changed=RNN_MODEL");
     let path = env::var_os("RNN_MODEL")
         .map(PathBuf::from)
@@ -18,15 +25,22 @@ fn main() -> Result<(), String> {
     let file = ModelFile::parse(&bytes)
         .map_err(|error| format!("RNN_MODEL={}: {error}", path.display()))?;
 
-    let shape = file.header.shape();
-    let cells = shape.layers().enumerate().map(|(i, layer)| cell(i, layer));
-    let cell = cells.reduce(|lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}"));
-    let source = format!(
-        "/// The model's cells.\npub type Cell = {shape};\nconst CELL: Cell = {};\n",
-        cell.unwrap_or_default()
-    );
+    let kind = match file.header.task {
+        Task::Forecast { .. } => "forecaster",
+        Task::Text(_) => "text",
+    };
+    let source = match file.header.numbers {
+        Numbers::Float => {
+            let shape = file.header.shape();
+            let cells = shape.layers().enumerate().map(|(i, layer)| cell(i, layer));
+            let stacked = |lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}");
+            let cell = cells.reduce(stacked).unwrap_or_default();
+            format!("float_{kind}!({shape}, {cell});\n")
+        }
+        Numbers::Integer(_) => format!("integer_{kind}!();\n"),
+    };
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
-    fs::write(Path::new(&out).join("cell.rs"), source).map_err(|error| error.to_string())
+    fs::write(Path::new(&out).join("model.rs"), source).map_err(|error| error.to_string())
 }
 
 /// How layer `i` comes out of the file.

@@ -28,6 +28,9 @@ pub struct Errors<'a, T> {
     /// Comes in as dL/dh_t from each step's own output, T x (H x B); what it holds afterwards is the
     /// cell's affair (Elman: dL/dz_t).
     pub d: &'a mut [T],
+    /// The first step that has an output of its own, T - 1 at most: what `d` holds of the steps before
+    /// counts as zeros.
+    pub first: usize,
     /// dL/dx_t is added to it, T x (I x B); empty where nobody asks for it.
     pub dx: &'a mut [T],
     /// Scratch, [`Recurrence::space`] values.
@@ -203,7 +206,7 @@ macro_rules! fixed_size_cell {
                 let sequence = Sequence { batch: 1, x, start: start.as_flattened() };
                 let cache = trace.as_flattened_mut().as_flattened_mut();
                 let d = d.as_flattened_mut();
-                let errors = Errors { truncation, d, dx, space: &mut [] };
+                let errors = Errors { truncation, d, first: 0, dx, space: &mut [] };
                 self.view().backward::<Inference>(sequence, cache, errors, gradient.view_mut());
             }
         }

@@ -172,7 +172,7 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
     ) {
         let ElmanRef { inputs, hidden, .. } = self;
         let Sequence { batch, x, start } = sequence;
-        let Errors { truncation, d, dx, space } = errors;
+        let Errors { truncation, d, first, dx, space } = errors;
         let units = hidden * batch;
         let steps = d.len() / units.max(1);
         let w_hh = A::transposed(self.w_hh, hidden, hidden, space);
@@ -183,11 +183,15 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
             }
             if t > 0 {
                 let h_prev = block(h, t - 1, units);
+                let held = t > first;
                 if starts_block(t, steps, truncation) {
+                    if !held {
+                        d_prev.fill(T::ZERO);
+                    }
                     self.activation.backward(h_prev, d_prev);
                 } else {
                     let through = Some((self.activation, h_prev));
-                    A::backward(d_prev, w_hh, hidden, hidden, d_t, through);
+                    A::backward(d_prev, held, w_hh, hidden, hidden, d_t, through);
                 }
             }
         }

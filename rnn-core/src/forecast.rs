@@ -23,6 +23,8 @@ pub trait Running {
     fn rest(&mut self);
     /// Takes the scaled inputs of one sample.
     fn step(&mut self, u: &[f32]);
+    /// Takes a symbol.
+    fn step_symbol(&mut self, symbol: u16);
     /// The readout of the state, scaled.
     fn read(&mut self, o: &mut [f32]);
 }
@@ -64,9 +66,8 @@ pub fn step(
         // The first valid sample has no difference to the one before.
         let reference = if last.is_finite() { *last } else { value };
         *u = channel.input(mode, value, reference);
-        if sample.is_finite() {
-            *last = sample;
-        }
+        // Stored in any case: a store under a condition becomes a branch on some chips.
+        *last = if sample.is_finite() { sample } else { *last };
     }
     if recent.is_empty() {
         network.step(scratch);

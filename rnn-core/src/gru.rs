@@ -25,7 +25,7 @@ use crate::cell::{
     Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, neighbours,
     starts_block, take,
 };
-use crate::kernel::{Arithmetic, Columns, EachUnit, Elementwise, Inference, Lanes, Outer, Product};
+use crate::kernel::{Arithmetic, Columns, EachUnit, Inference, Lanes, Outer, Product};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::stacked::Stacked;
@@ -304,7 +304,7 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
     ) {
         let GruRef { inputs, hidden, reset, .. } = self;
         let Sequence { batch, x, start } = sequence;
-        let Errors { truncation, d, dx, space } = errors;
+        let Errors { truncation, d, first, dx, space } = errors;
         let units = hidden * batch;
         let numbers = cache.len() / Self::CACHE;
         let steps = numbers / units.max(1);
@@ -317,9 +317,12 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
         let w_hn = A::transposed(self.w_hn, hidden, hidden, space_n);
         for t in (0..steps).rev() {
             let (d_prev, d_t) = neighbours(d, t, units);
+            let held = t > first;
             // Where a block starts no error goes on: what is added there is thrown away.
-            let d_prev = if starts_block(t, steps, truncation) { &mut [] } else { d_prev };
-            let goes_on = !d_prev.is_empty();
+            let goes_on = !starts_block(t, steps, truncation);
+            if !goes_on && !held {
+                d_prev.fill(T::ZERO);
+            }
             let h_prev = if t == 0 { start } else { block(h, t - 1, units) };
             let g = block_mut(g, t, 2 * units);
             let (n, q) = (block_mut(n, t, units), block_mut(q, t, units));
@@ -334,25 +337,24 @@ impl<T: Scalar> Recurrence<T> for GruRef<'_, T> {
                     A::each_unit::<BeforeBackward, 2, 2, 1>(hidden, g, written, [h_prev]);
                 }
             }
-            if goes_on {
-                A::wide(Add { to: d_prev, from: d_t });
-            }
             match reset {
                 Reset::After => {
                     if goes_on {
-                        let first = Product::new(w_hn, q, hidden);
-                        let second = Product::new(w_hg, g, 2 * hidden);
-                        A::transpose_multiply_both(d_prev, hidden, first, second);
+                        let state = Product::new(w_hn, q, hidden);
+                        let gates = Product::new(w_hg, g, 2 * hidden);
+                        A::backward_both(d_prev, held, hidden, d_t, state, gates);
                     }
                 }
                 Reset::Before => {
+                    if goes_on {
+                        A::backward_both(d_prev, held, hidden, d_t, Product::NONE, Product::NONE);
+                    }
                     let d_q = d_t;
-                    d_q.fill(T::ZERO);
-                    A::transpose_multiply(d_q, w_hn, hidden, hidden, n);
+                    A::backward(d_q, false, w_hn, hidden, hidden, n, None);
                     A::each_unit::<ResetBackward, 2, 1, 1>(hidden, g, [&mut *d_q], [h_prev]);
                     if goes_on {
-                        A::wide(Add { to: d_prev, from: d_q });
-                        A::transpose_multiply(d_prev, w_hg, 2 * hidden, hidden, g);
+                        let gates = Product::new(w_hg, g, 2 * hidden);
+                        A::backward_both(d_prev, true, hidden, d_q, gates, Product::NONE);
                     }
                 }
             }
@@ -428,18 +430,5 @@ impl EachUnit<2, 1, 1> for ResetBackward {
     #[inline(always)]
     fn unit<V: Lanes>([r, z]: [V; 2], [d_q]: [V; 1], [h]: [V; 1]) -> ([V; 2], [V; 1]) {
         ([d_q * h * r * (V::one() - r), z], [d_q * r])
-    }
-}
-
-/// to += from
-struct Add<'a, T> {
-    to: &'a mut [T],
-    from: &'a [T],
-}
-
-impl<T: Scalar> Elementwise for Add<'_, T> {
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.from).for_each(|(to, &from)| *to += from);
     }
 }

@@ -250,10 +250,14 @@ impl Layers {
 
     /// The same with another cell on top; `None` when there are [`MAX_LAYERS`] already.
     pub const fn with(mut self, kind: Kind, hidden: usize) -> Option<Self> {
-        if self.count >= MAX_LAYERS {
-            return None;
+        let (_, free) = match self.list.split_at_mut_checked(self.count) {
+            Some(parts) => parts,
+            None => return None,
+        };
+        match free {
+            [first, ..] => *first = (kind, hidden),
+            [] => return None,
         }
-        self.list[self.count] = (kind, hidden);
         self.count += 1;
         Some(self)
     }
@@ -266,8 +270,16 @@ impl Layers {
     /// Kind and sizes of layer `i` of a network with so many inputs; the uppermost for an `i` beyond.
     pub const fn get(&self, i: usize, inputs: usize) -> Layer {
         let i = if i < self.count { i } else { self.count - 1 };
-        let (kind, hidden) = self.list[i];
-        Layer { kind, inputs: if i == 0 { inputs } else { self.list[i - 1].1 }, hidden }
+        let (kind, hidden) = self.entry(i);
+        Layer { kind, inputs: if i == 0 { inputs } else { self.entry(i - 1).1 }, hidden }
+    }
+
+    /// Entry i of the list, without a panic for one that there isn't.
+    const fn entry(&self, i: usize) -> (Kind, usize) {
+        match self.list.split_at_checked(i) {
+            Some((_, [entry, ..])) => *entry,
+            _ => (Kind::Lstm, 0),
+        }
     }
 
     /// All of them.

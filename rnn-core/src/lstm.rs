@@ -229,7 +229,7 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
     ) {
         let LstmRef { inputs, hidden, .. } = self;
         let Sequence { batch, x, start } = sequence;
-        let Errors { truncation, d, dx, space } = errors;
+        let Errors { truncation, d, first, dx, space } = errors;
         let units = hidden * batch;
         let numbers = cache.len() / Self::CACHE;
         let steps = numbers / units.max(1);
@@ -254,8 +254,11 @@ impl<T: Scalar> Recurrence<T> for LstmRef<'_, T> {
                 let d = d_t;
                 A::wide(GatesBackward { hidden, gates, c: c_t, c_prev, carried, d, arithmetic });
             }
+            let held = t > first;
             if !starts_block(t, steps, truncation) {
-                A::transpose_multiply(d_prev, w_h, 4 * hidden, hidden, gates);
+                A::backward(d_prev, held, w_h, 4 * hidden, hidden, gates, None);
+            } else if !held {
+                d_prev.fill(T::ZERO);
             }
         }
         // h_{t-1} of the first step is h_0; of the others it stands in h.

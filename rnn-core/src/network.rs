@@ -345,7 +345,6 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
         let BackwardSpace { d, space } = space;
         let shape = self.shape;
         let n = cache.len() / shape.cache().max(1);
-        d.fill(T::ZERO);
         for i in (0..shape.layers.count()).rev() {
             let Some(cell) = self.layer(i) else { continue };
             let layer = cell.layer();
@@ -353,12 +352,17 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
             let (cache_here, _) = split(rest, layer.cache() * n);
             let (d_below, rest) = split(d, shape.before(i, |layer| layer.hidden) * n);
             let (d_h, _) = split(rest, layer.hidden * n);
+            let mut first = 0;
             if i + 1 == shape.layers.count() {
                 let scored = d_o.len() / shape.outputs.max(1) * layer.hidden;
                 let h = part(cache_here, 0, layer.hidden * n);
                 let h = last(h, scored);
                 let (_, gradient) = split(gradient, shape.layer_parameters(i + 1));
                 let (w, b) = split(gradient, shape.outputs * layer.hidden);
+                let steps = n / batch.max(1);
+                first =
+                    (steps - scored / (layer.hidden * batch).max(1)).min(steps.saturating_sub(1));
+                split(d_h, first * layer.hidden * batch).1.fill(T::ZERO);
                 let (_, d_h) = split(d_h, layer.hidden * n - scored);
                 self.readout().backward::<A>(h, d_o, DenseMut { w, b }, d_h, space);
             }
@@ -379,7 +383,8 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
             let sequence = Sequence { batch, x, start };
             let (_, gradient) = split(gradient, shape.layer_parameters(i));
             let (gradient, _) = split(gradient, layer.parameters());
-            let errors = Errors { truncation, d: d_h, dx: &mut *d_x, space: &mut *space };
+            d_x.fill(T::ZERO);
+            let errors = Errors { truncation, d: d_h, first, dx: &mut *d_x, space: &mut *space };
             cell.backward::<A>(sequence, cache_here, errors, gradient);
             if i > 0 && !masks.is_empty() {
                 let mask = part(masks, shape.before(i - 1, |layer| layer.hidden) * n, lower);

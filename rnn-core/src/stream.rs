@@ -4,6 +4,7 @@ use crate::cell::Cell;
 use crate::forecast::{self, Forecaster, Memory, Running};
 use crate::kernel::{Arithmetic, Columns, Inference, Work};
 use crate::network::Network;
+use crate::text;
 
 /// A predictor over a model of I channels and H hidden units.
 ///
@@ -36,7 +37,14 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Running for Live<'_, C,
     #[inline(always)]
     fn step(&mut self, u: &[f32]) {
         let Live { network, memory } = self;
-        Inference::run(&mut CellStep { cell: &network.cell, u, memory: &mut **memory });
+        let x = Columns::Values(u);
+        Inference::run(&mut CellStep { cell: &network.cell, x, memory: &mut **memory });
+    }
+    #[inline(always)]
+    fn step_symbol(&mut self, symbol: u16) {
+        let Live { network, memory } = self;
+        let x = Columns::Symbols(&[symbol]);
+        Inference::run(&mut CellStep { cell: &network.cell, x, memory: &mut **memory });
     }
     #[inline(always)]
     fn read(&mut self, o: &mut [f32]) {
@@ -47,7 +55,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Running for Live<'_, C,
 /// One step of a predictor's cell.
 struct CellStep<'a, C, M, const I: usize, const H: usize> {
     cell: &'a C,
-    u: &'a [f32],
+    x: Columns<'a, f32>,
     memory: &'a mut M,
 }
 
@@ -58,7 +66,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Work<f32>
 
     #[inline(always)]
     fn run<A: Arithmetic<f32>>(&mut self) {
-        self.cell.step::<A>(Columns::Values(self.u), self.memory);
+        self.cell.step::<A>(self.x, self.memory);
     }
 }
 
@@ -122,5 +130,32 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const W: usize> Iterato
         let prediction = self.next;
         self.next = self.predictor.step(&prediction);
         Some(prediction)
+    }
+}
+
+/// A network on text in the middle of it: I symbols, H hidden units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Writer<'m, C: Cell<f32, I, H>, const I: usize, const H: usize> {
+    network: &'m Network<f32, C, I, H, I>,
+    memory: C::Memory,
+    o: [f32; I],
+}
+
+impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize> Writer<'m, C, I, H> {
+    /// Starts from the state at rest.
+    pub fn new(network: &'m Network<f32, C, I, H, I>) -> Self {
+        Writer { network, memory: C::rest(), o: [0.0; I] }
+    }
+
+    /// Reads a symbol and chooses the next one; see [`text::choose`].
+    #[inline]
+    pub fn step(&mut self, symbol: u16, temperature: f32, random: f32) -> u16 {
+        let Writer { network, memory, o } = self;
+        text::step(&mut Live { network, memory }, symbol, o, temperature, random)
+    }
+
+    /// What the last step's outputs were, in front of the softmax.
+    pub fn output(&self) -> &[f32; I] {
+        &self.o
     }
 }

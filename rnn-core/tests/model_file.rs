@@ -174,10 +174,16 @@ fn a_checksum_that_fits_does_not_make_a_field_valid() {
         assert_eq!(found, Some(Error::Field { offset }), "{value:?} at {offset}");
     };
     for (offset, value) in
-        [(10, 0), (10, 4), (11, 0), (11, 17), (12, 0), (12, 2), (13, 0), (13, 9), (14, 3), (15, 2)]
+        [(10, 0), (10, 4), (11, 0), (11, 17), (12, 0), (12, 4), (13, 0), (13, 9), (14, 3), (15, 2)]
     {
         field(offset, &[value]);
     }
+    // A layout that the number format doesn't have; integers that are of another length.
+    let layouts = [[1, 2], [2, 1], [3, 5]];
+    layouts.into_iter().for_each(|bytes| {
+        assert_eq!(error(&resealed(12, &bytes)), Some(Error::Field { offset: 13 }), "{bytes:?}");
+    });
+    assert!(matches!(error(&resealed(12, &[2, 2])), Some(Error::Length { .. })));
     (48..64).for_each(|at| field(at, &[1]));
     let above = LIMIT as u32 + 1;
     let numbers = [(16, 0), (16, above), (20, above), (24, 2), (28, above), (36, 32), (36, 65)];

@@ -6,6 +6,7 @@
 pub mod aligned;
 pub mod atomic;
 pub mod baseline;
+pub mod chips;
 pub mod data;
 pub mod device;
 pub mod eval;

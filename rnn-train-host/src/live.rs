@@ -42,16 +42,6 @@ impl<'m> Live<'m> {
         let (memory, inputs) = (vec![0; plan.memory()], plan.inputs);
         Live::Integer { network, memory, x: vec![0; inputs], o: vec![0; inputs] }
     }
-
-    /// Reads a symbol.
-    pub fn step_symbol(&mut self, symbol: u16) {
-        match self {
-            Live::Float { network, memory } => {
-                network.step::<Inference>(Columns::Symbols(&[symbol]), memory);
-            }
-            Live::Integer { network, memory, .. } => network.step(Inputs::Symbol(symbol), memory),
-        }
-    }
 }
 
 /// The same with the network of integers.
@@ -77,6 +67,14 @@ impl Running for Live<'_> {
                 network.step::<Inference>(Columns::Values(u), memory);
             }
             Live::Integer { network, memory, x, o } => integers(network, memory, x, o).step(u),
+        }
+    }
+    fn step_symbol(&mut self, symbol: u16) {
+        match self {
+            Live::Float { network, memory } => {
+                network.step::<Inference>(Columns::Symbols(&[symbol]), memory);
+            }
+            Live::Integer { network, memory, .. } => network.step(Inputs::Symbol(symbol), memory),
         }
     }
     fn read(&mut self, o: &mut [f32]) {

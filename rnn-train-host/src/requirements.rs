@@ -1,17 +1,12 @@
-//! What a model needs on a chip: exact where the shape decides, modelled where the compiler does.
+//! What a model needs on a chip: exact where the shape decides, about right where the compiler does.
 
 use std::str::FromStr;
 
-use rnn_core::layers::{Kind, Layer};
+use rnn_core::layers::Layer;
 use rnn_core::model_file::{Header, Task};
+use rnn_core::quant::IntegerNetwork;
 use rnn_core::scaling::Channel;
 
-/// Cycles of a multiply-add of the portable kernel on a Cortex-M4F, compiled for that core.
-const CYCLES_PER_MAC: f64 = 4.3;
-/// Cycles of the tanh of one unit.
-const CYCLES_PER_TANH: f64 = 34.0;
-/// Cycles of a channel's scaling there and back: two divisions, comparisons.
-const CYCLES_PER_CHANNEL: f64 = 80.0;
 /// Stack of a step: frames of the step and of the kernels, then what grows with the channels.
 const STACK_OF_FRAMES: usize = 256;
 
@@ -26,12 +21,10 @@ pub struct Requirements {
     pub stack: usize,
     /// Multiply-adds per sample.
     pub macs: usize,
-    /// Cycles per sample on a Cortex-M4F without wait states: modelled, not measured on a board.
-    pub cycles: u64,
 }
 
 impl Requirements {
-    /// Of the model with this header, in f32.
+    /// Of the model with this header.
     pub fn of(header: &Header) -> Self {
         let Header { inputs, window, .. } = *header;
         let shape = header.shape();
@@ -44,31 +37,24 @@ impl Requirements {
         let layers: usize = shape.layers().map(Layer::multiply_adds).sum();
         let readout = shape.multiply_adds() - layers;
         let macs = steps * layers + readout;
-        let squashed: usize = shape.layers().map(activations).sum();
-        let cycles = CYCLES_PER_MAC * macs as f64
-            + CYCLES_PER_TANH * (steps * squashed) as f64
-            + CYCLES_PER_CHANNEL * channels as f64;
         // The layers' memory; last sample and scratch; the window; its filling and the reference to
-        // the model: a word each.
-        let words = shape.memory() + 2 * channels + window * channels + 2;
+        // the model: a word each. Integers have their inputs and outputs beside, and hold the network
+        // by its description.
+        let memory = match header.plan() {
+            None => shape.memory() + 2,
+            Some(plan) => {
+                let own = size_of::<IntegerNetwork<'_>>() / size_of::<usize>() + 2;
+                plan.memory() + own + (3 * channels).div_ceil(2)
+            }
+        };
+        let words = memory + 2 * channels + window * channels;
         Requirements {
-            flash: 4 * shape.parameters() + channels * size_of::<Channel>(),
+            flash: 4 * header.tensor_words() + channels * size_of::<Channel>(),
             ram: 4 * words,
             stack: STACK_OF_FRAMES + 8 * channels,
             macs,
-            cycles: cycles.round() as u64,
         }
     }
-}
-
-/// Values of tanh or sigmoid in a step.
-fn activations(layer: Layer) -> usize {
-    layer.hidden
-        * match layer.kind {
-            Kind::Elman(_) => 1,
-            Kind::Gru(_) => 3,
-            Kind::Lstm => 5,
-        }
 }
 
 /// A clock's frequency, as `168MHz`, `48 MHz`, `32768 Hz` or a plain number of hertz.

@@ -85,7 +85,11 @@ fn from_a_log_to_a_forecast() {
 
     let inspected = json(&succeeds(folder, &["inspect", "co2.rnn", "--json", "--clock", "168MHz"]));
     assert_eq!((&inspected["hidden"], &inspected["macs"]), (&4.into(), &24.into()));
-    assert!(inspected["chips"][0]["milliseconds"].as_f64().unwrap() > 0.0);
+    let chips = inspected["chips"].as_array().unwrap();
+    assert!(chips.iter().all(|chip| chip["instructions"].as_f64().unwrap() > 24.0), "{chips:?}");
+    let m4 = chips.iter().find(|chip| chip["chip"] == "cortex-m4f").unwrap();
+    assert!(m4["modelled_cycles"].as_f64() > m4["instructions"].as_f64(), "{m4}");
+    assert!(m4["milliseconds"].as_f64().unwrap() > 0.0, "{m4}");
 
     succeeds(folder, &["export", "co2.rnn", "--to", "rust", "--out", "co2.rs"]);
     assert!(fs::read_to_string(folder.join("co2.rs")).unwrap().contains("pub static MODEL"));

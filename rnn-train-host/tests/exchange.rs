@@ -130,6 +130,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         parameters: parameters.into(),
         modules: Default::default(),
         biases: vec![],
+        integers: vec![],
         samples,
     }
 }

@@ -158,6 +158,29 @@ fn columns_do_not_see_each_other() {
     assert!((few_loss.mean() - all_loss.mean()).abs() < 1e-6 * few_loss.mean());
 }
 
+/// Errors of steps without a label are neither read nor left from the batch before, where a block of
+/// truncated steps starts either.
+#[test]
+fn a_batch_before_does_not_show() {
+    let tanh = Kind::Elman(Activation::Tanh);
+    for kind in [tanh, Kind::Gru(Reset::After), Kind::Gru(Reset::Before), Kind::Lstm] {
+        for (scored, truncation) in [(1, 3), (1, STEPS), (4, 3)] {
+            let shape = Shape { inputs: 3, layers: Layers::one(kind, 17), outputs: 2 };
+            let plan = Plan { scored, truncation, ..Plan::new(shape, BATCH, STEPS) };
+            let parameters = parameters(&plan);
+            let gradient_after = |seeds: &[u64]| {
+                let mut engine = Engine::new(plan, 1);
+                for &seed in seeds {
+                    fill(&mut engine, seed);
+                    engine.run(&parameters, 0);
+                }
+                bits(engine.gradient())
+            };
+            assert_eq!(gradient_after(&[1, 2]), gradient_after(&[2]), "{plan:?}");
+        }
+    }
+}
+
 #[test]
 fn a_carried_state_goes_on_where_it_was() {
     let stack = Layers::one(Kind::Lstm, 6).with(Kind::Elman(Activation::Tanh), 4).unwrap();

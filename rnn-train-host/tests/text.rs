@@ -160,7 +160,7 @@ fn bits_are_those_of_the_softmax() {
     let Trained { model, .. } = trained(&corpus, &Options { epochs: Some(1), ..options() });
     let vocabulary = Vocabulary::from_names(model.names.clone(), Unit::Character);
     let text = vocabulary.encode(corpus.tokens());
-    let mut reader = Reader::new(model.view());
+    let mut reader = Reader::new(&model);
     let mut sum = 0.0;
     for pair in text.windows(2) {
         reader.read(pair[0]);

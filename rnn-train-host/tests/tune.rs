@@ -117,6 +117,10 @@ fn everything_keeps_to_the_limits() {
 fn where_linear_is_right_the_search_is_as_good() {
     let table = table(oscillation(900).into_iter());
     let found = search(&table, &options(3, 5));
+    assert!(
+        found.tried.iter().any(|tried| tried.setting.mode == Mode::Raw),
+        "its levels come back"
+    );
     let chosen = &found.finalists[0];
     let linear = |part: &Ingredient| matches!(part, Ingredient::Linear(..));
     assert!(chosen.parts.iter().any(linear), "{:?}", chosen.parts);
@@ -134,6 +138,9 @@ fn where_linear_is_right_the_search_is_as_good() {
 fn where_nothing_is_predictable_it_says_the_last_value() {
     let table = table(walk(900).into_iter());
     let found = search(&table, &options(4, 10));
+    let mut parts = found.finalists.iter().flat_map(|finalist| &finalist.parts);
+    assert!(parts.all(|part| part.mode() != Mode::Raw), "levels that wander off");
+    assert!(found.tried.iter().all(|tried| tried.setting.mode != Mode::Raw));
     let question = Question { part: Part::Test, steps: 1, season: None };
     let evaluation = evaluate(&found.finalists[0].model, &table, question).unwrap();
     let persistence = evaluation.persistence.score.rmse;

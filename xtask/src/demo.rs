@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: from a sensor's log to a chip, with the figures that matter.
 
+use crate::board::MAIN;
 use crate::command::{self, cargo, output, output_and_status, root};
 use crate::firmware::{self, Profile};
 use crate::setup;
@@ -30,13 +31,13 @@ pub(crate) fn run() -> Result<bool> {
     let evaluation: Evaluation = parse("rnn eval", &eval)?;
 
     println!("\n== Building the firmware, testing it on the emulated chip");
-    let built = firmware::build(&root().join(&model), Profile::Release)?;
-    let measured = firmware::self_tests(&built.self_tests)?;
-    let examined = firmware::examine(&built, measured)?;
+    let built = firmware::build(MAIN, &root().join(&model), Profile::Release)?;
+    let measured = firmware::self_tests(MAIN, &built.self_tests)?;
+    let examined = firmware::examine(MAIN, &built, measured)?;
 
     println!("\n== Streaming the test part through the emulated chip");
     let image = built.app.to_string_lossy();
-    let device = format!("qemu:{}", firmware::BOARD);
+    let device = format!("qemu:{}", MAIN.name);
     let steps = Streamed::LEAST.to_string();
     let stream = ["stream", &model, DATA, "--device", &device, "--firmware", &image];
     let mut stream = rnn(&stream);

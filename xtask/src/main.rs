@@ -1,11 +1,14 @@
-//! Project commands: `cargo xtask test`, `demo`, `bench`. They set up what is missing.
+//! Project commands: `cargo xtask test`, `demo`, `prove`, `mcu`, `bench`. They set up what is missing.
 
 mod bench;
+mod board;
 mod chip;
 mod command;
 mod demo;
 mod elf;
 mod firmware;
+mod mcu;
+mod prove;
 mod setup;
 mod summary;
 mod tally;
@@ -18,16 +21,22 @@ use std::process::ExitCode;
 #[command(name = "cargo xtask", about = "Project commands")]
 enum Arguments {
     /// Runs every test, on the host and on emulated chips
-    Test,
+    Test(test::Arguments),
     /// Trains on a real series, runs the model on an emulated Cortex-M4, and compares
     Demo,
+    /// Counts the instructions of a step on every emulated chip
+    Mcu(mcu::Arguments),
+    /// Shows the promises that can be shown in minutes, a JSON line each
+    Prove(prove::Arguments),
     /// Measures the speed of training and streaming on this machine
     Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let held = match Arguments::parse() {
-        Arguments::Test => test::run(),
+        Arguments::Test(arguments) => test::run(&arguments),
+        Arguments::Mcu(arguments) => mcu::run(&arguments),
+        Arguments::Prove(arguments) => prove::run(&arguments),
         Arguments::Demo => demo::run(),
         Arguments::Bench(arguments) => bench::run(&arguments),
     };

@@ -1,17 +1,16 @@
 //! What the other commands need on this machine; fetched when it is missing, quiet when it's there.
 
+use crate::board::BOARDS;
 use crate::command::{output, root, run, succeeds};
 use anyhow::{Context, Result, bail};
 use rnn_train_host::device::qemu;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The target of the emulated Cortex-M4F.
-const TARGET: &str = "thumbv7em-none-eabihf";
-
-/// The compiler's target, the disassembler and the emulator.
+/// The compiler's targets, the disassembler and the emulator.
 pub(crate) fn firmware_tools() -> Result<()> {
-    target()?;
+    // One at a time: where one fails, those before it are there.
+    BOARDS.iter().try_for_each(|board| target(board.target))?;
     objdump_or_install()?;
     emulator()
 }
@@ -26,14 +25,14 @@ pub(crate) fn checkers() -> Result<()> {
     Ok(())
 }
 
-fn target() -> Result<()> {
+fn target(target: &str) -> Result<()> {
     let libraries = || -> Result<PathBuf> {
-        Ok(rustc(&["--print", "target-libdir", "--target", TARGET])?.into())
+        Ok(rustc(&["--print", "target-libdir", "--target", target])?.into())
     };
     if !libraries()?.exists() {
-        rustup(&["target", "add", TARGET])?;
+        rustup(&["target", "add", target])?;
         if !libraries()?.exists() {
-            bail!("the compiler still has no target {TARGET}");
+            bail!("the compiler still has no target {target}");
         }
     }
     Ok(())

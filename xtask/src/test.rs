@@ -1,32 +1,70 @@
 //! `cargo xtask test`: everything that can be checked, on the host and on the emulated chip.
 
+use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Steps, Tally};
-use crate::{chip, setup};
+use crate::{chip, mcu, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the tests on this emulated board (a folder of firmware/boards); may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = Board::named)]
+    board: Vec<&'static Board>,
+}
+
 /// Runs every test; `true` when all passed.
-pub(crate) fn run() -> Result<bool> {
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     setup::firmware_tools()?;
     setup::checkers()?;
     let mut steps = Steps::default();
-    host(&mut steps);
-    let models = chip::models()?;
-    steps.step("lints of the firmware", |_| {
-        let mut clippy = firmware::command("clippy", &models[0].path, Profile::Release);
-        check(clippy.args(["--", "-D", "warnings"]))
-    });
-    // For size the compiler inlines less, and other panics may stay: all is checked again.
-    let small = models.iter().filter(|model| model.small_too);
-    let of = |profile| move |model| (model, profile);
-    let release = models.iter().map(of(Profile::Release));
-    for (model, profile) in release.chain(small.map(of(Profile::Small))) {
-        let name = format!("emulated Cortex-M4, {}, {}", profile.name(), model.name);
-        steps.step(&name, |tally| chip::test(model, profile, tally));
+    if arguments.board.is_empty() {
+        host(&mut steps);
+        chips(&mut steps, &BOARDS.iter().collect::<Vec<_>>())?;
+    } else {
+        chips(&mut steps, &arguments.board)?;
     }
     Ok(steps.summary())
+}
+
+/// On each of these boards. The main one runs every model; the others, of which the cells are the
+/// same source, one with each cell.
+fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
+    for board in boards {
+        let models = chip::models(board)?;
+        steps.step(&format!("lints of the firmware, {}", board.core), |_| {
+            let model = &models[0].path;
+            let mut clippy = firmware::command("clippy", board, model, Profile::Release);
+            for package in ["app", "counts", "streams", "support"] {
+                clippy.args(["--package", package]);
+            }
+            check(clippy.args(["--", "-D", "warnings"]))
+        });
+    }
+    for board in boards {
+        let models = chip::models(board)?;
+        let main = board.name == MAIN.name;
+        let of = |profile| move |model| (model, profile);
+        let release = models.iter().filter(|model| main || model.everywhere);
+        // For size the compiler inlines less, and other panics may stay: all is checked again.
+        let small = models.iter().filter(|model| main && model.small_too);
+        for (model, profile) in
+            release.map(of(Profile::Release)).chain(small.map(of(Profile::Small)))
+        {
+            let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
+            steps.step(&name, |tally| chip::test(board, model, profile, tally));
+        }
+        steps.step(&format!("counts, {}", board.core), |tally| {
+            let figures = mcu::measure(board)?;
+            let better = mcu::check(board, &figures)?;
+            tally.passed += figures.len();
+            better.iter().for_each(|line| println!("\n  better than expected: {line}"));
+            Ok(())
+        });
+    }
+    Ok(())
 }
 
 fn host(steps: &mut Steps) {
@@ -38,9 +76,16 @@ fn host(steps: &mut Steps) {
     };
     steps.step("formatting", |_| {
         check(&mut in_root(&["fmt", "--all", "--check"]))?;
-        let packages =
-            ["--package", "app", "--package", firmware::BOARD, "--package", "self-tests"];
-        check(cargo(&root.join("firmware")).args(["fmt", "--check"]).args(packages))
+        // `--all` would go on to the core, which lies in another workspace.
+        let boards = BOARDS.iter().map(|board| board.name);
+        let mut format = cargo(&root.join("firmware"));
+        format.args(["fmt", "--check"]);
+        for package in
+            ["app", "counts", "self-tests", "streams", "support"].into_iter().chain(boards)
+        {
+            format.args(["--package", package]);
+        }
+        check(&mut format)
     });
     steps.step("lints", |_| {
         check(&mut in_root(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))

@@ -1,12 +1,12 @@
 //! How wrong the predictions have been so far.
 
-use crate::embedded::CHANNELS;
+use crate::embedded::{CHANNELS, OUTPUTS};
 use micromath::F32Ext;
 
 /// Mean squared error of predictions against the samples that came after them; channels that are
 /// missing on either side don't count.
 pub(crate) struct ErrorMeter {
-    expected: Option<[f32; CHANNELS]>,
+    expected: Option<[f32; OUTPUTS]>,
     mean_square: f32,
     count: f32,
 }
@@ -17,7 +17,7 @@ impl ErrorMeter {
     }
 
     /// Notes what the next sample should be.
-    pub(crate) fn expect(&mut self, prediction: &[f32; CHANNELS]) {
+    pub(crate) fn expect(&mut self, prediction: &[f32; OUTPUTS]) {
         self.expected = Some(*prediction);
     }
 

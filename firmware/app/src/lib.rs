@@ -1,13 +1,17 @@
-//! What the device does: a sample comes in over the link, the next one's prediction goes out.
+//! What the device does: a sample comes in over the link, the next one's prediction goes out. Of a model
+//! of text: a symbol comes in, the next one goes out.
 //!
 //! No hardware names here: a board passes the bytes it receives to [`App::on_byte`] and lends
 //! itself as a [`Board`].
 #![no_std]
 
+#[cfg(broken)]
+mod broken;
 pub mod embedded;
 mod error_meter;
+mod models;
 
-use embedded::{CHANNELS, FILE, HIDDEN, MODEL, Predictor, WINDOW};
+use embedded::{CHANNELS, FILE, HIDDEN, OUTPUTS, Predictor, WINDOW};
 use error_meter::ErrorMeter;
 use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Stats, Values};
 
@@ -53,7 +57,7 @@ pub struct App {
     decoder: Decoder,
     errors: ErrorMeter,
     /// Sequence number of the last sample and the bits of the prediction made from it.
-    last: Option<(u16, [[u8; 4]; CHANNELS])>,
+    last: Option<(u16, [[u8; 4]; OUTPUTS])>,
     steps: u32,
     link_errors: u32,
 }
@@ -62,7 +66,7 @@ impl App {
     /// Starts with the state at rest.
     pub fn new() -> Self {
         Self {
-            predictor: Predictor::new(&MODEL),
+            predictor: embedded::predictor(),
             decoder: Decoder::new(),
             errors: ErrorMeter::new(),
             last: None,
@@ -154,15 +158,25 @@ impl Default for App {
 /// One step of the network: the part whose calls, stack and instructions are checked, hence a
 /// function of its own in every image.
 #[inline(never)]
-pub fn step(predictor: &mut Predictor, sample: &[f32; CHANNELS]) -> [f32; CHANNELS] {
-    predictor.step(sample)
+pub fn step(predictor: &mut Predictor, sample: &[f32; CHANNELS]) -> [f32; OUTPUTS] {
+    #[cfg(broken = "panic")]
+    broken::panic(sample);
+    #[cfg(broken = "allocation")]
+    broken::allocation(sample);
+    #[cfg(broken = "time")]
+    broken::time(sample);
+    #[cfg_attr(not(broken = "bits"), allow(unused_mut))]
+    let mut prediction = predictor.step(sample);
+    #[cfg(broken = "bits")]
+    broken::bits(&mut prediction);
+    prediction
 }
 
 /// What the device says of its model; a model file's sizes are at most 4096.
 const INFO: Info = Info {
-    inputs: CHANNELS as u16,
+    inputs: FILE.header.inputs as u16,
     hidden: HIDDEN as u16,
-    outputs: CHANNELS as u16,
+    outputs: FILE.header.inputs as u16,
     window: WINDOW as u16,
     model_crc: FILE.crc(),
 };

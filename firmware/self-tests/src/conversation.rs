@@ -1,6 +1,6 @@
 //! The application, asked over the link as a host asks it.
 
-use app::embedded::{CHANNELS, MODEL, Predictor};
+use app::embedded::{self, CHANNELS, FILE, OUTPUTS};
 use app::{App, Board, Event};
 use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Refusal, Values};
 
@@ -70,7 +70,7 @@ impl Talk {
         (event, decoder.push(*last).and_then(Result::ok).map(read))
     }
 
-    fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; CHANNELS]>) {
+    fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; OUTPUTS]>) {
         let raw = SAMPLE.map(f32::to_le_bytes);
         let (event, bits) =
             self.ask(sequence, Message::Sample(Values::new(&raw)), |frame| match frame.message {
@@ -84,14 +84,17 @@ impl Talk {
 /// Runs every test of this file.
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     let mut talk = Talk { app: App::new(), line: Line { answer: [0; MAX_FRAME], length: 0 } };
-    let mut predictor = Predictor::new(&MODEL);
+    let mut predictor = embedded::predictor();
     let mut expected = || predictor.step(&SAMPLE).map(f32::to_bits);
 
     let info = talk.ask(1, Message::Hello, |frame| match frame.message {
         Message::Info(info) => (frame.sequence, usize::from(info.inputs)),
         _ => (0, 0),
     });
-    report("greeting: the model's shape", info == (Some(Event::Greeted), Some((1, CHANNELS))));
+    report(
+        "greeting: the model's shape",
+        info == (Some(Event::Greeted), Some((1, FILE.header.inputs))),
+    );
 
     let first = expected();
     report("sample: a prediction", talk.sample(2) == (Some(Event::Stepped), Some(first)));

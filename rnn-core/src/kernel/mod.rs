@@ -11,7 +11,11 @@
 //! - sums over time and batch run over the columns in order.
 //!
 //! [`Inference`] rounds each product before it is added; `Training` (feature `std`) fuses them.
+//!
+//! One exception: the vectors of Helium take denormal numbers (below 2^-126) for zeros.
 
+#[cfg(arm_fpu)]
+mod arm;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod blocks;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -22,6 +26,8 @@ mod portable;
 mod steps;
 #[cfg(feature = "std")]
 mod training;
+#[cfg(arm_fpu)]
+pub(crate) use arm::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) use inference::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -227,15 +233,20 @@ pub trait Arithmetic<T: Scalar> {
     /// rows x batch, `out` is cols x batch.
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]);
 
-    /// out += W_1^T D_1 + W_2^T D_2, one after the other; the products hold W from
-    /// [`transposed`](Self::transposed), D, and W's rows as their inputs.
+    /// out = D + W_1^T D_1 + W_2^T D_2, one after the other, or out += that where something is `held`;
+    /// the products hold W from [`transposed`](Self::transposed), D_i, and W's rows as their inputs.
     #[inline(always)]
-    fn transpose_multiply_both(
+    fn backward_both(
         out: &mut [T],
+        held: bool,
         cols: usize,
+        d: &[T],
         first: Product<'_, T>,
         second: Product<'_, T>,
     ) {
+        for (out, &d) in out.iter_mut().zip(d) {
+            *out = if held { *out + d } else { d };
+        }
         for Product { w, x, inputs } in [first, second] {
             if let Columns::Values(d) = x {
                 Self::transpose_multiply(out, w, inputs, cols, d);
@@ -259,17 +270,21 @@ pub trait Arithmetic<T: Scalar> {
         }
     }
 
-    /// [`transpose_multiply`](Self::transpose_multiply), then dL/dz = dL/dh sigma'(z) on the sum, with
-    /// sigma' from h, where there is a sigma.
+    /// [`transpose_multiply`](Self::transpose_multiply), onto zeros where nothing is `held`, then
+    /// dL/dz = dL/dh sigma'(z) on the sum, with sigma' from h, where there is a sigma.
     #[inline(always)]
     fn backward(
         out: &mut [T],
+        held: bool,
         w: &[T],
         rows: usize,
         cols: usize,
         d: &[T],
         activation: Option<(Activation, &[T])>,
     ) {
+        if !held {
+            out.fill(T::ZERO);
+        }
         Self::transpose_multiply(out, w, rows, cols, d);
         if let Some((activation, h)) = activation {
             activation.backward(h, out);
@@ -324,7 +339,8 @@ pub trait Arithmetic<T: Scalar> {
 
 /// The device's arithmetic: products are rounded, then added.
 ///
-/// Its verbs are the portable ones; on a host [`run`](Arithmetic::run) knows faster forms.
+/// Its verbs are the portable ones; on an x86-64 host and on a Cortex-M with an FPU
+/// [`run`](Arithmetic::run) knows faster forms.
 #[derive(Clone, Copy, Debug)]
 pub struct Inference;
 
@@ -332,7 +348,9 @@ pub struct Inference;
 pub fn inference_form() -> &'static str {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     return inference::form();
-    #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+    #[cfg(arm_fpu)]
+    return arm::form();
+    #[cfg(not(any(arm_fpu, all(feature = "std", target_arch = "x86_64"))))]
     return "portable";
 }
 

@@ -193,13 +193,14 @@ unsafe fn look_up(column: &[f32; ROWS], row: __m512i, negative: __mmask16) -> __
 #[inline(always)]
 unsafe fn cubic_of_row(x: __m512, table: &Coefficients) -> __m512 {
     unsafe {
-        // The conversion gives 0x8000_0000 for what is too large and for NaN. The bits of the one are
-        // flipped; the other counts as positive below, which makes it row 0, fraction 0.
-        let large = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(TOO_LARGE));
+        // The conversion gives 0x8000_0000 for what is too large and for NaN. The one is the last row's
+        // end; the other counts as positive below, which makes it row 0, fraction 0.
+        let within = _mm512_cmp_ps_mask::<_CMP_NGE_UQ>(x, _mm512_set1_ps(TOO_LARGE));
         let q = _mm512_cvttps_epi32(x);
-        let q = _mm512_mask_xor_epi32(q, large, q, _mm512_set1_epi32(-1));
-        let row = _mm512_srai_epi32::<26>(q);
-        let f = _mm512_cvtepi32_ps(_mm512_and_epi32(q, _mm512_set1_epi32(FRACTION)));
+        let last = _mm512_set1_epi32(ROWS as i32 / 2 - 1);
+        let row = _mm512_mask_srai_epi32::<26>(last, within, q);
+        let f = _mm512_and_epi32(q, _mm512_set1_epi32(FRACTION));
+        let f = _mm512_mask_cvtepi32_ps(_mm512_set1_ps(FRACTION as f32), within, f);
         // The low 5 bits of the row select within 32 rows, the sign between the two halves.
         let negative = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_set1_ps(-1.0));
         let mut c = [f; 4];

@@ -1,22 +1,22 @@
 //! Whether the integers of a file are such that no sum can overflow; also in a `const`.
 
-use super::read::{f32_at, u32_at};
+use super::read::{at, f32_at, u32_at};
 use crate::quant::Plan;
 use crate::quant::block::{Block, Format, Layout, Width, row_bound, unpaired};
 
-/// The word, counted from the tensors' first at byte `at`, that makes a file unusable: a scale that
+/// The word, counted from the tensors' first one at byte `first`, that makes a file unusable: a scale that
 /// isn't finite and above 0, a negative multiplier, the bias of a row whose sum could overflow.
-pub(super) const fn unusable(plan: &Plan, bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) const fn unusable(plan: &Plan, bytes: &[u8], first: usize) -> Option<usize> {
     let mut word = 0;
     while word < plan.scales() {
-        let scale = f32_at(bytes, at + 4 * word);
+        let scale = f32_at(bytes, first + 4 * word);
         if !(scale.is_finite() && scale > 0.0) {
             return Some(word);
         }
         word += 1;
     }
     // A symbol adds one of the wide weights, so many times; numbers add all of them, any times.
-    let one = plan.one(f32_at(bytes, at));
+    let one = plan.one(f32_at(bytes, first));
     let mut i = 0;
     while i <= plan.layers.count() {
         let (blocks, mut k) = (plan.blocks(i), 0);
@@ -25,11 +25,11 @@ pub(super) const fn unusable(plan: &Plan, bytes: &[u8], at: usize) -> Option<usi
             let [biases, multipliers, wide, narrow] = block.words(plan.format);
             let mut row = 0;
             while row < biases {
-                if (u32_at(bytes, at + 4 * (word + biases + row)) as i32) < 0 {
+                if (u32_at(bytes, first + 4 * (word + biases + row)) as i32) < 0 {
                     return Some(word + biases + row);
                 }
-                let bias = u32_at(bytes, at + 4 * (word + row)) as i32;
-                let tensors = at + 4 * (word + biases + multipliers);
+                let bias = u32_at(bytes, first + 4 * (word + row)) as i32;
+                let tensors = first + 4 * (word + biases + multipliers);
                 let sums = sums(block, plan.format, bytes, tensors, tensors + 4 * wide, row);
                 let wide_bound = match one {
                     Some(one) => sums.wide_largest * one as u64,
@@ -81,7 +81,7 @@ const fn sums(
             (Width::Eight, Layout::Pairs) => {
                 unpaired(half(bytes, narrow_at, Layout::pair_place(columns, row, j)))[row % 2]
             }
-            (Width::Eight, _) => bytes[narrow_at + place] as i8 as i32,
+            (Width::Eight, _) => i8::from_le_bytes(at(bytes, narrow_at + place)) as i32,
         };
         sums.narrow += w.unsigned_abs() as u64;
         j += 1;
@@ -89,6 +89,6 @@ const fn sums(
     sums
 }
 
-const fn half(bytes: &[u8], at: usize, place: usize) -> i16 {
-    i16::from_le_bytes([bytes[at + 2 * place], bytes[at + 2 * place + 1]])
+const fn half(bytes: &[u8], from: usize, place: usize) -> i16 {
+    i16::from_le_bytes(at(bytes, from + 2 * place))
 }

@@ -26,23 +26,20 @@ impl Header {
         if bytes.len() < HEADER {
             return Err(Error::Length { expected: HEADER, found: bytes.len() });
         }
-        let mut i = 0;
-        while i < MAGIC.len() {
-            if bytes[i] != MAGIC[i] {
-                return Err(Error::NotAModel);
-            }
-            i += 1;
+        if u64::from_le_bytes(at(bytes, 0)) != u64::from_le_bytes(MAGIC) {
+            return Err(Error::NotAModel);
         }
-        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
+        let version = u16::from_le_bytes(at(bytes, 8));
         if version != VERSION {
             return Err(Error::Version(version));
         }
-        let numbers = match Numbers::of([bytes[12], bytes[13]]) {
+        let numbers = match Numbers::of(at(bytes, 12)) {
             Ok(numbers) => numbers,
             Err(offset) => return Err(Error::Field { offset }),
         };
         let target = u32_at(bytes, 24) as usize;
-        let task = match (bytes[10], bytes[14]) {
+        let ([task], [mode]) = (at(bytes, 10), at(bytes, 14));
+        let task = match (task, mode) {
             (1, 0) => Task::Forecast { mode: Mode::Raw, target },
             (1, 1) => Task::Forecast { mode: Mode::Residual, target },
             (1, 2) => Task::Forecast { mode: Mode::Difference, target },
@@ -51,7 +48,8 @@ impl Header {
             (1..=3, _) => return Err(Error::Field { offset: 14 }),
             _ => return Err(Error::Field { offset: 10 }),
         };
-        if bytes[15] > 1 {
+        let [two_biases] = at(bytes, 15);
+        if two_biases > 1 {
             return Err(Error::Field { offset: 15 });
         }
         let layers = match layers(bytes) {
@@ -64,7 +62,7 @@ impl Header {
             layers,
             window: u32_at(bytes, 20) as usize,
             self_tests: u32_at(bytes, 28) as usize,
-            two_biases: bytes[15] == 1,
+            two_biases: two_biases == 1,
             numbers,
             seed: u32_at(bytes, 40) as u64 | (u32_at(bytes, 44) as u64) << 32,
         };
@@ -79,7 +77,8 @@ impl Header {
         }
         let mut offset = 48;
         while offset < LAYERS_AT {
-            if bytes[offset] != 0 {
+            let [byte] = at(bytes, offset);
+            if byte != 0 {
                 return Err(Error::Field { offset });
             }
             offset += 1;
@@ -88,7 +87,10 @@ impl Header {
         if bytes.len() != expected || u32_at(bytes, 32) as usize != expected {
             return Err(Error::Length { expected, found: bytes.len() });
         }
-        let (data, _) = bytes.split_at(expected - 4);
+        let data = match bytes.split_last_chunk::<4>() {
+            Some((data, _)) => data,
+            None => &[],
+        };
         if CRC.checksum(data) != u32_at(bytes, expected - 4) {
             return Err(Error::Checksum);
         }
@@ -201,6 +203,45 @@ impl<'a> ModelFile<'a> {
             Numbers::Integer(_) => self.tensors(),
         };
         words.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b))
+    }
+
+    /// The words of a network of integers, for a `static` in flash. [`Error::Shape`] when there are
+    /// not N of them.
+    pub const fn integer_words<const N: usize>(&self) -> Result<[i32; N], Error> {
+        let Header { inputs, layers, numbers, .. } = self.header;
+        if matches!(numbers, Numbers::Float) || self.header.tensor_words() != N {
+            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        }
+        let mut words = [0; N];
+        let mut i = 0;
+        while i < N {
+            words[i] = u32_at(self.bytes, self.header.tensors_at() + 4 * i) as i32;
+            i += 1;
+        }
+        Ok(words)
+    }
+
+    /// The scales of all channels. [`Error::Shape`] when there are not I of them.
+    pub const fn channels<const I: usize>(&self) -> Result<[Channel; I], Error> {
+        let Header { inputs, layers, .. } = self.header;
+        if inputs != I {
+            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        }
+        let mut channels = [Channel::IDENTITY; I];
+        let mut i = 0;
+        while i < I {
+            channels[i] = self.channel(i);
+            i += 1;
+        }
+        Ok(channels)
+    }
+
+    /// Raw, residual or difference. [`Error::Field`] when the model isn't a forecaster.
+    pub const fn mode(&self) -> Result<Mode, Error> {
+        match self.header.task {
+            Task::Forecast { mode, .. } => Ok(mode),
+            Task::Text(_) => Err(Error::Field { offset: 10 }),
+        }
     }
 
     /// The network of integers in place, for a file that lies on a 4-byte boundary of a little-endian
@@ -355,20 +396,10 @@ impl<'a> ModelFile<'a> {
     where
         C: Cell<f32, I, H> + Copy,
     {
-        let Task::Forecast { mode, .. } = self.header.task else {
-            return Err(Error::Field { offset: 10 });
-        };
-        let network = match self.network(cell) {
-            Ok(network) => network,
-            Err(error) => return Err(error),
-        };
-        let mut channels = [Channel::IDENTITY; I];
-        let mut i = 0;
-        while i < I {
-            channels[i] = self.channel(i);
-            i += 1;
+        match (self.network(cell), self.channels(), self.mode()) {
+            (Ok(network), Ok(channels), Ok(mode)) => Ok(Forecaster { network, channels, mode }),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         }
-        Ok(Forecaster { network, channels, mode })
     }
 }
 
@@ -391,7 +422,8 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Forecaster<C, I, H> {
 
 /// The layer records of a header.
 const fn layers(bytes: &[u8]) -> Result<Layers, Error> {
-    let count = bytes[11] as usize;
+    let [count] = at(bytes, 11);
+    let count = count as usize;
     if count == 0 || count > MAX_LAYERS {
         return Err(Error::Field { offset: 11 });
     }
@@ -399,13 +431,13 @@ const fn layers(bytes: &[u8]) -> Result<Layers, Error> {
     let mut i = 0;
     while i < MAX_LAYERS {
         let offset = LAYERS_AT + 4 * i;
-        let hidden = u16::from_le_bytes([bytes[offset + 2], bytes[offset + 3]]) as usize;
+        let hidden = u16::from_le_bytes(at(bytes, offset + 2)) as usize;
         if i >= count {
             if u32_at(bytes, offset) != 0 {
                 return Err(Error::Field { offset });
             }
         } else {
-            let Some(kind) = kind_of([bytes[offset], bytes[offset + 1]]) else {
+            let Some(kind) = kind_of(at(bytes, offset)) else {
                 return Err(Error::Field { offset });
             };
             layers = match layers {
@@ -452,8 +484,19 @@ const fn stacked<const G: usize, const R: usize, const C: usize>(
     stacked
 }
 
-pub(super) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+/// N bytes from `offset` on; zeros where there aren't as many, so that no length can end in a panic.
+pub(super) const fn at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
+    match bytes.split_at_checked(offset) {
+        Some((_, rest)) => match rest.first_chunk::<N>() {
+            Some(chunk) => *chunk,
+            None => [0; N],
+        },
+        None => [0; N],
+    }
+}
+
+pub(super) const fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes(at(bytes, offset))
 }
 
 pub(super) const fn f32_at(bytes: &[u8], at: usize) -> f32 {

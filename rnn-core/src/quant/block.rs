@@ -169,6 +169,37 @@ pub const fn unpaired(pair: i16) -> [i32; 2] {
 }
 
 impl<'a> BlockRef<'a> {
+    /// The block's tensors from the front of `words`, which moves on.
+    #[inline(always)]
+    pub fn take(block: Block, format: Format, words: &mut &'a [i32]) -> Self {
+        let [bias, multipliers, wide, narrow] = block.words(format);
+        let mut next = |count| {
+            let (first, rest) = words.split_at_checked(count).unwrap_or_default();
+            *words = rest;
+            first
+        };
+        let (bias, multipliers, wide, narrow) =
+            (next(bias), next(multipliers), next(wide), next(narrow));
+        let halves = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
+        BlockRef {
+            wide_columns: block.wide,
+            narrow_columns: block.narrow,
+            layout: format.layout,
+            bias,
+            multipliers,
+            wide: halves(wide),
+            narrow: match format {
+                Format { width: Width::Eight, layout: Layout::Pairs } => {
+                    Narrow::Pairs(halves(narrow))
+                }
+                Format { width: Width::Eight, .. } => {
+                    Narrow::Bytes(bytemuck::try_cast_slice(narrow).unwrap_or_default())
+                }
+                Format { width: Width::Sixteen, .. } => Narrow::Halves(halves(narrow)),
+            },
+        }
+    }
+
     /// The parts of `v` for the wide and the narrow columns.
     #[inline(always)]
     pub fn split(&self, v: &'a [i16]) -> (&'a [i16], &'a [i16]) {

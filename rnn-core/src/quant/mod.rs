@@ -12,8 +12,6 @@ mod network;
 mod pack;
 mod stream;
 
-#[cfg(test)]
-pub(crate) use network::block_at;
 pub use network::{Inputs, IntegerNetwork, Plan};
 pub use pack::{BlockValues, pack, repack};
-pub use stream::{Live, Predictor, output};
+pub use stream::{Embedded, Live, Predictor, Writer, output};

@@ -1,6 +1,6 @@
 //! A network of integer cells, used where its model file lies.
 
-use super::block::{Block, BlockRef, Format, Layout, Narrow, Width};
+use super::block::{Block, BlockRef, Format};
 use super::cell::{self, Squash};
 use crate::activation::Activation;
 use crate::cell::take;
@@ -229,36 +229,7 @@ impl<'a> IntegerNetwork<'a> {
         let plan = self.plan;
         let (_, mut words) = self.words.split_at_checked(plan.scales()).unwrap_or_default();
         let blocks = (0..=plan.layers.count()).flat_map(move |i| plan.blocks(i));
-        blocks.map(move |block| (block, block_at(block, plan.format, &mut words)))
-    }
-}
-
-/// The block from the front of `words`, which moves on.
-#[inline(always)]
-pub(crate) fn block_at<'a>(block: Block, format: Format, words: &mut &'a [i32]) -> BlockRef<'a> {
-    let [bias, multipliers, wide, narrow] = block.words(format);
-    let mut next = |count| {
-        let (first, rest) = words.split_at_checked(count).unwrap_or_default();
-        *words = rest;
-        first
-    };
-    let (bias, multipliers, wide, narrow) =
-        (next(bias), next(multipliers), next(wide), next(narrow));
-    let halves = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
-    BlockRef {
-        wide_columns: block.wide,
-        narrow_columns: block.narrow,
-        layout: format.layout,
-        bias,
-        multipliers,
-        wide: halves(wide),
-        narrow: match format {
-            Format { width: Width::Eight, layout: Layout::Pairs } => Narrow::Pairs(halves(narrow)),
-            Format { width: Width::Eight, .. } => {
-                Narrow::Bytes(bytemuck::try_cast_slice(narrow).unwrap_or_default())
-            }
-            Format { width: Width::Sixteen, .. } => Narrow::Halves(halves(narrow)),
-        },
+        blocks.map(move |block| (block, BlockRef::take(block, plan.format, &mut words)))
     }
 }
 
@@ -306,7 +277,7 @@ impl IntegerWork for Step<'_, '_> {
                 _ => None,
             };
             let blocks = plan.blocks(i);
-            let mut next = |k: usize| block_at(blocks[k], plan.format, &mut words);
+            let mut next = |k: usize| BlockRef::take(blocks[k], plan.format, &mut words);
             let z = &mut *sums;
             match kind {
                 Kind::Elman(activation) => {
@@ -350,7 +321,7 @@ impl IntegerWork for Read<'_, '_> {
         let words: usize = block.words(plan.format).iter().sum();
         let from = network.words.len().saturating_sub(words);
         let mut words = network.words.get(from..).unwrap_or_default();
-        let block = block_at(block, plan.format, &mut words);
+        let block = BlockRef::take(block, plan.format, &mut words);
         let mut cells = take(&mut memory, network.cell_memories);
         // v of the uppermost cell ends with h; behind it comes what else the cell remembers.
         let uppermost = network.cell_memories - plan.cell_memory(count - 1);

@@ -1,10 +1,13 @@
 //! A network of integers in the middle of a stream.
 
+use core::marker::PhantomData;
+
 use super::fixed::O_BITS;
 use super::network::{Inputs, IntegerNetwork};
 use crate::forecast::{self, Memory, Running};
-use crate::model_file::{ModelFile, Task};
+use crate::model_file::ModelFile;
 use crate::scaling::{Channel, Mode};
+use crate::text;
 
 /// A network with its memory, between the scaled numbers of a sample and integers.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ impl Running for Live<'_> {
         self.network.step(Inputs::Values(self.x), self.memory);
     }
     #[inline(always)]
+    fn step_symbol(&mut self, symbol: u16) {
+        self.network.step(Inputs::Symbol(symbol), self.memory);
+    }
+    #[inline(always)]
     fn read(&mut self, o: &mut [f32]) {
         self.network.read(self.memory, self.o);
         o.iter_mut().zip(&*self.o).for_each(|(o, &sum)| *o = output(sum));
@@ -44,12 +51,23 @@ pub fn output(o: i32) -> f32 {
     o as f32 * (1.0 / (1u32 << O_BITS) as f32)
 }
 
+/// A network that is known when a program is compiled: from there on the compiler knows its cells and
+/// sizes, and only their code is left.
+pub trait Embedded {
+    /// The network, its words in a `static`.
+    const NETWORK: IntegerNetwork<'static>;
+}
+
+const fn fits<N: Embedded>(inputs: usize, memory: usize) {
+    let plan = N::NETWORK.plan();
+    assert!(plan.inputs == inputs && plan.memory() == memory, "the sizes are the network's");
+}
+
 /// A predictor over a forecaster of integers: I channels, a memory of M words, windows of W samples
 /// (0: the state is carried). [`stream::Predictor`](crate::stream::Predictor) says what it does.
 #[derive(Clone, Debug)]
-pub struct Predictor<'m, const I: usize, const M: usize, const W: usize> {
-    network: IntegerNetwork<'m>,
-    channels: &'m [Channel; I],
+pub struct Predictor<N, const I: usize, const M: usize, const W: usize> {
+    channels: &'static [Channel; I],
     mode: Mode,
     memory: [i32; M],
     last: [f32; I],
@@ -58,19 +76,17 @@ pub struct Predictor<'m, const I: usize, const M: usize, const W: usize> {
     filled: usize,
     x: [i16; I],
     o: [i32; I],
+    network: PhantomData<N>,
 }
 
-impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> {
-    /// Starts from rest with no sample seen. `None` when the file isn't a forecaster of integers with
-    /// these sizes, or doesn't lie on a 4-byte boundary.
-    pub fn new(file: &ModelFile<'m>, channels: &'m [Channel; I]) -> Option<Self> {
-        let Task::Forecast { mode, .. } = file.header.task else { return None };
-        let network = file.integer_network()?;
-        if file.header.inputs != I || network.plan().memory() != M || file.header.window != W {
-            return None;
-        }
-        Some(Predictor {
-            network,
+impl<N: Embedded, const I: usize, const M: usize, const W: usize> Predictor<N, I, M, W> {
+    /// Another I or M than the network's doesn't compile.
+    const FITS: () = fits::<N>(I, M);
+
+    /// Starts from rest with no sample seen.
+    pub const fn new(channels: &'static [Channel; I], mode: Mode) -> Self {
+        let () = Self::FITS;
+        Predictor {
             channels,
             mode,
             memory: [0; M],
@@ -80,7 +96,8 @@ impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> 
             filled: 0,
             x: [0; I],
             o: [0; I],
-        })
+            network: PhantomData,
+        }
     }
 
     /// Takes one sample, returns the prediction of the next one.
@@ -93,12 +110,8 @@ impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> 
             recent: self.recent.as_flattened_mut(),
             filled: &mut self.filled,
         };
-        let mut live = Live {
-            network: &self.network,
-            memory: &mut self.memory,
-            x: &mut self.x,
-            o: &mut self.o,
-        };
+        let mut live =
+            Live { network: &N::NETWORK, memory: &mut self.memory, x: &mut self.x, o: &mut self.o };
         forecast::step(&mut live, self.channels, self.mode, memory, sample, &mut prediction);
         prediction
     }
@@ -114,5 +127,45 @@ impl<'m, const I: usize, const M: usize, const W: usize> Predictor<'m, I, M, W> 
             wrong += usize::from(both.any(|((_, e), p)| e.to_bits() != p.to_bits()));
         }
         wrong
+    }
+}
+
+/// A network of integers on text: I symbols, a memory of M words. [`stream::Writer`](crate::stream::Writer)
+/// says what it does.
+#[derive(Clone, Debug)]
+pub struct Writer<N, const I: usize, const M: usize> {
+    memory: [i32; M],
+    sums: [i32; I],
+    o: [f32; I],
+    network: PhantomData<N>,
+}
+
+impl<N: Embedded, const I: usize, const M: usize> Writer<N, I, M> {
+    /// Another I or M than the network's doesn't compile.
+    const FITS: () = fits::<N>(I, M);
+
+    /// Starts from the state at rest.
+    pub const fn new() -> Self {
+        let () = Self::FITS;
+        Writer { memory: [0; M], sums: [0; I], o: [0.0; I], network: PhantomData }
+    }
+
+    /// Reads a symbol and chooses the next one; see [`text::choose`].
+    #[inline]
+    pub fn step(&mut self, symbol: u16, temperature: f32, random: f32) -> u16 {
+        let Writer { memory, sums, o, .. } = self;
+        let mut live = Live { network: &N::NETWORK, memory, x: &mut [], o: sums };
+        text::step(&mut live, symbol, o, temperature, random)
+    }
+
+    /// What the last step's outputs were, in front of the softmax.
+    pub fn output(&self) -> &[f32; I] {
+        &self.o
+    }
+}
+
+impl<N: Embedded, const I: usize, const M: usize> Default for Writer<N, I, M> {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -46,6 +46,7 @@ impl Made {
             names: &self.names,
             channels: &self.channels,
             parameters: &self.parameters,
+            integers: &[],
             modules: self.modules,
             biases: &self.biases,
             samples: &self.samples,

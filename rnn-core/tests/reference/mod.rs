@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Each test takes the part that it needs.
 #![allow(clippy::needless_range_loop)] // An index for each letter of the equations.
 
+pub(crate) mod integers;
+
 use rnn_core::Scalar;
 use rnn_core::activation::Activation;
 use rnn_core::cell::{Cell, Stack};

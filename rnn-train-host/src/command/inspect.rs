@@ -5,6 +5,7 @@ use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layer};
 use rnn_core::model_file::{Task, Unit};
+use rnn_train_host::chips::{CHIPS, Estimate};
 use rnn_train_host::model::Model;
 use rnn_train_host::report::figure;
 use rnn_train_host::requirements::{Clock, Requirements};
@@ -29,7 +30,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let model = Model::load(&arguments.model)?;
     let header = &model.header;
     let needs = Requirements::of(header);
-    let seconds = arguments.clock.map(|clock| needs.cycles as f64 / clock.hertz);
+    let chips: Vec<_> = CHIPS
+        .iter()
+        .filter_map(|chip| {
+            let estimate = chip.estimate(header)?;
+            let seconds = estimate.cycles.zip(arguments.clock).map(|(c, clock)| c / clock.hertz);
+            Some((chip, estimate, seconds))
+        })
+        .collect();
     let (mode, target) = model.mode_and_target();
     let (task, unit) = match header.task {
         Task::Forecast { .. } => ("forecast", None),
@@ -54,19 +62,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             .collect();
         return Ok(json!({
             "task": task, "unit": unit, "cell": kind_name(header.layers.get(0, 0).kind),
-            "layers": layers, "format": "f32", "mode": mode,
+            "layers": layers, "format": header.numbers.to_string(), "mode": mode,
             "inputs": header.inputs, "hidden": header.layers.hidden(), "outputs": header.inputs,
             "window": header.window, "channels": model.names, "target": target,
             "seed": header.seed, "self_tests": header.self_tests,
             "parameters": header.shape().parameters(),
             "flash": needs.flash, "ram": needs.ram, "stack": needs.stack, "macs": needs.macs,
-            "chips": [{
-                "chip": "cortex-m4f",
-                "kernel": "portable",
-                "modelled_cycles": needs.cycles,
+            "chips": chips.iter().map(|(chip, Estimate { kernel, instructions, cycles }, seconds)| json!({
+                "chip": chip.name,
+                "kernel": kernel,
+                "instructions": instructions.round() as u64,
+                "modelled_cycles": cycles.map(|cycles| cycles.round() as u64),
                 "milliseconds": seconds.map(|s| s * 1e3),
                 "highest_rate_hz": seconds.map(|s| 1.0 / s),
-            }],
+            })).collect::<Vec<_>>(),
         })
         .into());
     }
@@ -80,8 +89,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         }
         _ => format!("{} symbols, the first of them for what is unknown", header.inputs),
     };
-    let mut text =
-        format!("{}: {task}, f32\n\nreads and predicts  {reads}\n", arguments.model.display());
+    let mut text = format!(
+        "{}: {task}, {}\n\nreads and predicts  {reads}\n",
+        arguments.model.display(),
+        header.numbers
+    );
     for (i, layer) in header.shape().layers().enumerate() {
         let Layer { kind, inputs, hidden } = layer;
         let (name, variant) = (kind_name(kind), variant(kind));
@@ -98,8 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
          flash               {} bytes of weights and scales, and some kilobytes of code\n\
          RAM                 {} bytes: state, last sample, scratch\n\
          stack               about {} bytes for a step\n\
-         multiply-adds       {} per sample\n\
-         Cortex-M4F          about {} cycles per sample (modelled, portable kernel)",
+         multiply-adds       {} per sample\n",
         header.shape().parameters(),
         header.self_tests,
         header.seed,
@@ -107,16 +118,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         needs.ram,
         needs.stack,
         needs.macs,
-        needs.cycles,
     );
-    if let Some(seconds) = seconds {
-        text += &format!(
-            ": {} ms, at most {} samples a second",
-            figure(seconds * 1e3),
-            figure(1.0 / seconds)
-        );
+    text += "a sample, estimated from the counts of `cargo xtask mcu`\n";
+    for (chip, Estimate { kernel, instructions, cycles }, seconds) in chips {
+        text += &format!("{:<20}about {instructions:.0} instructions", chip.core);
+        if let Some(cycles) = cycles {
+            text += &format!(", {cycles:.0} cycles (modelled)");
+        }
+        if let Some(seconds) = seconds {
+            let (milliseconds, rate) = (figure(seconds * 1e3), figure(1.0 / seconds));
+            text += &format!(": {milliseconds} ms, at most {rate} samples a second");
+        }
+        text += &format!("; kernel \"{kernel}\"\n");
     }
-    Ok((text + "\n").into())
+    Ok(text.into())
 }
 
 fn variant(kind: Kind) -> &'static str {

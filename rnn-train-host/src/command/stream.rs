@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     model: PathBuf,
     /// CSV file with the model's columns.
     data: PathBuf,
-    /// The device: qemu:mps2-an386.
+    /// The device: qemu:MACHINE, such as qemu:mps2-an386.
     #[arg(long)]
     device: Device,
     /// Firmware to start on it (an ELF file built with this model).

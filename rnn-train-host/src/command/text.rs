@@ -7,12 +7,13 @@ use indicatif::ProgressBar;
 use rnn_core::model_file::Unit;
 use rnn_train_host::atomic::{check_writable, write_atomically};
 use rnn_train_host::data::Part;
+use rnn_train_host::device::{self, Device};
 use rnn_train_host::model::Model;
 use rnn_train_host::text::eval::{self, evaluate};
 use rnn_train_host::text::examples::Examples;
-use rnn_train_host::text::generate::{self, generate};
+use rnn_train_host::text::generate::{self, generate, generate_by};
 use rnn_train_host::text::train::{self, Options, Progress, Trained, train};
-use rnn_train_host::text::{Corpus, Cut, unit};
+use rnn_train_host::text::{Corpus, Cut, UNKNOWN, unit};
 use serde_json::json;
 
 use super::train::Cell;
@@ -252,18 +253,24 @@ pub(crate) struct GenerateArguments {
     length: usize,
     /// Below 1 the probable becomes more so; 0 always takes the most probable symbol.
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
-    temperature: f64,
+    temperature: f32,
     /// Seed of the choice.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Let a device write that carries the model: qemu:MACHINE, such as qemu:mps2-an386.
+    #[arg(long, requires = "firmware")]
+    device: Option<Device>,
+    /// Firmware to start on it (an ELF file built with this model).
+    #[arg(long, value_name = "ELF", requires = "device")]
+    firmware: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-fn temperature(text: &str) -> Result<f64, String> {
+fn temperature(text: &str) -> Result<f32, String> {
     match text.parse() {
-        Ok(temperature) if (0.0..f64::INFINITY).contains(&temperature) => Ok(temperature),
+        Ok(temperature) if (0.0..f32::INFINITY).contains(&temperature) => Ok(temperature),
         _ => Err("it must be a number, 0 or above".into()),
     }
 }
@@ -275,7 +282,19 @@ fn run_generate(arguments: &GenerateArguments) -> Result<Output> {
         temperature: arguments.temperature,
         seed: arguments.seed,
     };
-    let written = generate(&model, &arguments.prompt, &options)?;
+    let prompt = &arguments.prompt;
+    let written = match (&arguments.device, &arguments.firmware) {
+        (Some(device), Some(firmware)) => {
+            let written = device::converse(device, firmware, model.info()?, |session| {
+                generate_by(&model, prompt, &options, |symbol, temperature, random| {
+                    let next = session.step(&[f32::from(symbol), temperature, random])?;
+                    Ok(next.first().map_or(UNKNOWN, |&next| next as u16))
+                })
+            })?;
+            written.0
+        }
+        _ => generate(&model, prompt, &options)?,
+    };
     if !written.unknown.is_empty() {
         let mut symbols = written.unknown.clone();
         symbols.sort_unstable();

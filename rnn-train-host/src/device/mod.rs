@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use qemu::Qemu;
 use rnn_core::link::{Info, Stats};
 use serde::Serialize;
+use std::net::TcpStream;
 use std::path::Path;
 use std::str::FromStr;
 use stream::{Comparison, Session};
@@ -20,8 +21,9 @@ pub enum Device {
     Qemu(String),
 }
 
-/// Machines that there is firmware for.
-const MACHINES: [&str; 1] = ["mps2-an386"];
+/// Machines that there is firmware for, the smallest core first.
+pub const MACHINES: [&str; 6] =
+    ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"];
 
 impl FromStr for Device {
     type Err = String;
@@ -30,7 +32,7 @@ impl FromStr for Device {
         match name.strip_prefix("qemu:") {
             Some(machine) if MACHINES.contains(&machine) => Ok(Self::Qemu(machine.into())),
             _ => Err(format!(
-                "unknown device \"{name}\"; there is {}",
+                "unknown device \"{name}\"; there are {}",
                 MACHINES.map(|machine| format!("qemu:{machine}")).join(", ")
             )),
         }
@@ -59,8 +61,7 @@ pub struct Report {
 /// compares each prediction with `predict`'s, bit for bit.
 ///
 /// # Errors
-/// When the device doesn't start, carries another model than `expected`, doesn't answer in time,
-/// or ends with a failure. Differing bits are no error: they are in the report.
+/// As [`converse`]. Differing bits are no error: they are in the report.
 pub fn run<'a>(
     device: &Device,
     firmware: &Path,
@@ -68,37 +69,59 @@ pub fn run<'a>(
     rows: impl IntoIterator<Item = &'a [f32]>,
     predict: impl FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<Report> {
+    let (comparison, told) =
+        converse(device, firmware, expected, |session| session.compare(rows, predict))?;
+    let Told { stats, damaged, log } = told;
+    Ok(Report {
+        comparison,
+        link_errors: stats.link_errors + damaged,
+        queue_overflows: stats.queue_overflows,
+        stack_bytes: stats.stack_bytes,
+        ram_bytes: stats.ram_bytes,
+        log,
+    })
+}
+
+/// What a device tells of a conversation when it has ended.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its counters.
+    pub stats: Stats,
+    /// Frames from it that were damaged.
+    pub damaged: u32,
+    /// Its log, a line each.
+    pub log: Vec<String>,
+}
+
+/// Starts `firmware` (an ELF file) on `device` and talks with it.
+///
+/// # Errors
+/// When the device doesn't start, carries another model than `expected`, doesn't answer in time,
+/// or ends with a failure; what `talk` fails with.
+pub fn converse<T>(
+    device: &Device,
+    firmware: &Path,
+    expected: Info,
+    talk: impl FnOnce(&mut Session<&mut TcpStream>) -> Result<T>,
+) -> Result<(T, Told)> {
     let Device::Qemu(machine) = device;
     let mut qemu = Qemu::start(machine, firmware, &[])?;
-    match converse(qemu.serial(), expected, rows, predict) {
-        Ok((comparison, stats, damaged)) => {
+    let all = |serial| {
+        let mut session = Session::open(serial)?;
+        session.expect_model(expected)?;
+        let result = talk(&mut session)?;
+        let stats = session.stats()?;
+        let damaged = session.quit()?;
+        anyhow::Ok((result, stats, damaged))
+    };
+    match all(qemu.serial()) {
+        Ok((result, stats, damaged)) => {
             let end = qemu.wait(stream::ANSWER_WITHIN)?;
             end.check()?;
-            Ok(Report {
-                comparison,
-                link_errors: stats.link_errors + damaged,
-                queue_overflows: stats.queue_overflows,
-                stack_bytes: stats.stack_bytes,
-                ram_bytes: stats.ram_bytes,
-                log: end.log,
-            })
+            Ok((result, Told { stats, damaged, log: end.log }))
         }
         Err(error) => Err(error).context(qemu.abandon()),
     }
-}
-
-fn converse<'a>(
-    serial: impl std::io::Read + std::io::Write,
-    expected: Info,
-    rows: impl IntoIterator<Item = &'a [f32]>,
-    predict: impl FnMut(&[f32]) -> Vec<f32>,
-) -> Result<(Comparison, Stats, u32)> {
-    let mut session = Session::open(serial)?;
-    session.expect_model(expected)?;
-    let comparison = session.compare(rows, predict)?;
-    let stats = session.stats()?;
-    let damaged = session.quit()?;
-    Ok((comparison, stats, damaged))
 }
 
 #[cfg(test)]
@@ -107,7 +130,9 @@ mod tests {
 
     #[test]
     fn devices_have_names() {
-        assert_eq!("qemu:mps2-an386".parse(), Ok(Device::Qemu("mps2-an386".into())));
+        for machine in ["microbit", "mps2-an386"] {
+            assert_eq!(format!("qemu:{machine}").parse(), Ok(Device::Qemu(machine.into())));
+        }
         let error = "qemu:toaster".parse::<Device>().unwrap_err();
         assert!(error.contains("toaster") && error.contains("qemu:mps2-an386"), "{error}");
     }

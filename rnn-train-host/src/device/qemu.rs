@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,7 @@ impl End {
             Some(0) => return Ok(()),
             Some(101) => "the firmware panicked".into(),
             Some(102) => "the firmware ran into a hardware fault".into(),
+            Some(103) => "the firmware was compiled with other kernels than its board's".into(),
             Some(code) => format!("the firmware ended with exit code {code}"),
             None => "the emulator was killed".into(),
         };
@@ -72,6 +73,25 @@ impl Qemu {
     /// # Errors
     /// When QEMU isn't there, the firmware can't be read, or the machine doesn't come up.
     pub fn start(machine: &str, firmware: &Path, options: &[&str]) -> Result<Self> {
+        Self::start_reading(machine, firmware, options, |mut err| {
+            let mut text = Vec::new();
+            // What was read before an error is still worth showing.
+            let _ = err.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    }
+
+    /// The same; `read` takes what QEMU writes on its standard error, until its end, and returns what
+    /// of it are complaints.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_reading(
+        machine: &str,
+        firmware: &Path,
+        options: &[&str],
+        read: impl FnOnce(ChildStderr) -> String + Send + 'static,
+    ) -> Result<Self> {
         let strings = Strings::of(firmware)?;
         let listener =
             TcpListener::bind(("127.0.0.1", 0)).context("no port for the serial line")?;
@@ -93,14 +113,7 @@ impl Qemu {
                 _ => anyhow::Error::new(error).context(format!("{PROGRAM} doesn't start")),
             })?;
         let log = child.stdout.take().map(|out| thread::spawn(move || strings.decode(out)));
-        let complaints = child.stderr.take().map(|mut err| {
-            thread::spawn(move || {
-                let mut text = Vec::new();
-                // What was read before an error is still worth showing.
-                let _ = err.read_to_end(&mut text);
-                String::from_utf8_lossy(&text).into_owned()
-            })
-        });
+        let complaints = child.stderr.take().map(|err| thread::spawn(move || read(err)));
         match accept(&listener, &mut child) {
             Ok(serial) => Ok(Self { child, serial, log, complaints }),
             Err(error) => {

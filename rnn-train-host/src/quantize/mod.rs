@@ -9,7 +9,7 @@
 
 mod rows;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::elman::ElmanRef;
 use rnn_core::gru::{GruRef, Reset};
@@ -25,8 +25,9 @@ use crate::data::{Split, Table};
 use crate::model::Model;
 use rows::{Rows, integers, unit_of_narrow};
 
-/// Of the scaled inputs of the training part, this share lies within half of what 16 bits hold; what
-/// lies beyond them is held at their ends. Not the largest: a single outlier would coarsen all others.
+/// Of the scaled inputs of the training part, this share lies within a quarter of what 16 bits hold: room
+/// for levels that were never seen. What lies beyond is held at the ends. Not all of them: a single outlier
+/// would coarsen all others.
 const SHARE: f64 = 0.999;
 
 /// The model with its weights in integers; the file that is written of it has `layout`. The inputs'
@@ -38,6 +39,27 @@ const SHARE: f64 = 0.999;
 pub fn quantize(
     model: &Model,
     table: Option<&Table>,
+    width: Width,
+    layout: Layout,
+) -> Result<Model> {
+    let scales = match (model.header.task, table) {
+        (Task::Text(_), _) => Vec::new(),
+        (Task::Forecast { .. }, Some(table)) => input_scales(model, table),
+        (Task::Forecast { .. }, None) => {
+            bail!("a forecaster's inputs need a log to find their scales in")
+        }
+    };
+    quantize_with(model, scales, width, layout)
+}
+
+/// The same with given scales, one for each input of a forecaster: how many units of the input's 16-bit
+/// number make up 1.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quantize_with(
+    model: &Model,
+    scales: Vec<f32>,
     width: Width,
     layout: Layout,
 ) -> Result<Model> {
@@ -57,12 +79,8 @@ pub fn quantize(
         "an Elman cell with relu has no integer form: its states have no bound; train one with tanh"
     );
     let cells: Vec<LayerRef<'_, f32>> = network.layers().collect();
-    let scales = if plan.symbols {
-        vec![symbol_scale(&plan, &cells)]
-    } else {
-        let table = table.context("a forecaster's inputs need a log to find their scales in")?;
-        input_scales(model, table)
-    };
+    let scales = if plan.symbols { vec![symbol_scale(&plan, &cells)] } else { scales };
+    ensure!(scales.len() == plan.scales(), "there are {} scales", scales.len());
     let mut words: Vec<i32> = scales.iter().map(|scale| scale.to_bits() as i32).collect();
     for (i, cell) in cells.iter().enumerate() {
         let first = (i == 0).then_some(&scales[..]);
@@ -148,7 +166,7 @@ fn input_scales(model: &Model, table: &Table) -> Vec<f32> {
         let at = (SHARE * inputs.len() as f64).ceil() as usize;
         let most = inputs.get(at.saturating_sub(1)).copied().unwrap_or(0.0);
         // What never varies may do so later.
-        32767.0 / (2.0 * if most > 0.0 { most } else { 1.0 })
+        32767.0 / (4.0 * if most > 0.0 { most } else { 1.0 })
     };
     model.channels.iter().enumerate().map(scale).collect()
 }

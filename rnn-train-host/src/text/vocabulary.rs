@@ -7,8 +7,7 @@ use rnn_core::model_file::{Task, Unit, VOCABULARY_LIMIT};
 
 use super::Tokens;
 
-/// The number of the symbol that stands for all that are unknown; its name in a model file is empty.
-pub const UNKNOWN: u16 = 0;
+pub use rnn_core::text::UNKNOWN;
 
 /// The symbols of a model: the unknown one, then the most frequent ones.
 #[derive(Debug, Clone, PartialEq)]

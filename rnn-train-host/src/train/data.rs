@@ -10,7 +10,7 @@ use crate::model::Model;
 /// Rows before the validation part that warm the state up for a look: what came earlier has faded.
 const WARM_UP: usize = 1000;
 /// Recursive forecasts of a look start at most at so many rows, evenly spread.
-const ORIGINS: usize = 60;
+const ORIGINS: usize = 400;
 
 /// All that trainings of one log share.
 #[derive(Debug)]

@@ -1,54 +1,32 @@
 //! Which of the networks at the end is taken, and how far its predictions are believed.
 //!
 //! A validation part is short, and of many networks the best one on it was lucky. So differences are
-//! measured in standard errors of the paired squared errors, and what isn't surely better has to give
-//! way to what is safer.
-
-use rnn_core::layers::Kind;
-use rnn_core::scaling::Mode;
+//! measured in standard errors of the paired squared errors.
 
 use super::Finalist;
-use crate::train::merge;
 
-/// Standard errors by which a riskier network must be better.
-const SURE: f64 = 3.0;
-/// Standard errors by which a wider mean may be worse than the best.
+/// Standard errors by which the chosen network may be worse than the best (the one-standard-error
+/// rule of L. Breiman et al., "Classification and Regression Trees", 1984).
 const CLOSE: f64 = 1.0;
 /// Standard errors by which a network must be better than persistence to be believed at all: of a
 /// hundred that know nothing, the luckiest comes to 2.5.
 const BEYOND_CHANCE: f64 = 3.0;
-/// Means as wide as this share of the widest count as equally wide.
-const AS_WIDE: f64 = 0.75;
 
-/// The widest mean that isn't surely worse than the best, and of those the one with the best
-/// recursive forecast.
+/// Of those that are as good as the best one step ahead the one whose recursive forecasts err least.
+/// `finalists`: the best first.
 pub(super) fn choose(finalists: &[Finalist]) -> Option<usize> {
     let best = finalists.first()?;
-    let best = match finalists.iter().find(|finalist| !risky(finalist)) {
-        Some(safe) if !better(&best.squares, &safe.squares, SURE) => safe,
-        _ => best,
-    };
-    let near = |(_, finalist): &(usize, &Finalist)| {
-        !better(&best.squares, &finalist.squares, CLOSE) && (risky(best) || !risky(finalist))
-    };
-    let near: Vec<(usize, &Finalist)> = finalists.iter().enumerate().filter(near).collect();
-    let widest = near.iter().map(|(_, finalist)| finalist.width).fold(0.0, f64::max);
+    let close =
+        |(_, finalist): &(usize, &Finalist)| !better(&best.squares, &finalist.squares, CLOSE);
     let ahead = |finalist: &Finalist| {
         if finalist.ahead.is_nan() { f64::INFINITY } else { finalist.ahead }
     };
-    let wide = near.iter().filter(|(_, finalist)| finalist.width >= AS_WIDE * widest);
     // Equal ones, as where nothing is predictable: the smallest.
     let order = |a: &Finalist, b: &Finalist| {
         ahead(a).total_cmp(&ahead(b)).then(a.needs.flash.cmp(&b.needs.flash))
     };
-    wide.min_by(|(_, a), (_, b)| order(a, b)).map(|(index, _)| *index)
-}
-
-/// Networks that predict levels fail outside of those that they have seen, and the validation part
-/// may not show it; LSTMs only go together with their like.
-fn risky(finalist: &Finalist) -> bool {
-    finalist.parts.iter().any(|part| part.mode() == Mode::Raw)
-        || merge::kind(&finalist.model) == Kind::Lstm
+    let close = finalists.iter().enumerate().filter(close);
+    close.min_by(|(_, a), (_, b)| order(a, b)).map(|(index, _)| index)
 }
 
 /// Whether the squared errors `a` are smaller than `b` by so many standard errors, pair by pair.

@@ -8,11 +8,12 @@ use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
 
-use super::Options;
+use super::{Options, levels};
 use crate::requirements::Requirements;
 use crate::train::data::Data;
 use crate::train::trainee::Setting;
 
+/// The last one only where levels come back.
 const MODES: [Mode; 3] = [Mode::Residual, Mode::Difference, Mode::Raw];
 const KINDS: [Kind; 3] = [Kind::Gru(Reset::After), Kind::Elman(Activation::Tanh), Kind::Lstm];
 const SIZES: [usize; 6] = [8, 12, 16, 24, 32, 48];
@@ -62,7 +63,8 @@ fn header(inputs: usize, layers: Layers, window: usize) -> Header {
 pub(super) struct Draw<'a> {
     options: &'a Options,
     longest: usize,
-    modes: Vec<Mode>,
+    /// What networks may read and predict.
+    pub(super) modes: Vec<Mode>,
     /// Kinds and sizes within the limits.
     cells: Vec<(Kind, Vec<usize>)>,
 }
@@ -72,7 +74,9 @@ impl<'a> Draw<'a> {
         let rows = data.split.train.len();
         let given = &options.train;
         let kinds = given.kind.map_or(KINDS.to_vec(), |kind| vec![kind]);
-        let modes = given.mode.map_or(MODES.to_vec(), |mode| vec![mode]);
+        let free =
+            || MODES.into_iter().filter(|&mode| mode != Mode::Raw || levels::come_back(data));
+        let modes = given.mode.map_or_else(|| free().collect(), |mode| vec![mode]);
         let mut draw = Draw { options, longest: (rows - 1) / 2, modes, cells: Vec::new() };
         let fits = |kind: Kind, hidden: usize| {
             let setting = draw.whole(kind, hidden);

@@ -29,17 +29,18 @@ pub(super) fn finalists(
     data: &Data<'_>,
     options: &Options,
     runners: &[Runner<'_>],
+    modes: &[Mode],
 ) -> Vec<Finalist> {
     let scored = Scored::new(data);
-    let pool = pool(data, options, runners, &scored);
+    let pool = pool(data, options, runners, modes, &scored);
     // Families that go together, with networks of one mode only or of all, from scratch or from a
     // mean of unlike ones.
     let families: [&[Kind]; 4] =
         [&[ELMAN], &[ELMAN, GRU], &[Kind::Lstm], &[Kind::Gru(Reset::Before)]];
-    let modes = [Some(Mode::Residual), Some(Mode::Difference), Some(Mode::Raw), None];
+    let modes: Vec<Option<Mode>> = modes.iter().copied().map(Some).chain([None]).collect();
     let mut work: Vec<Family<'_>> = families
         .into_iter()
-        .flat_map(|family| modes.map(|mode| (family, mode)))
+        .flat_map(|family| modes.iter().map(move |&mode| (family, mode)))
         .flat_map(|(family, mode)| {
             let fits = |entrant: &&Entrant| {
                 family.contains(&entrant.kind) && mode.is_none_or(|mode| mode == entrant.mode)
@@ -97,6 +98,7 @@ fn pool(
     data: &Data<'_>,
     options: &Options,
     runners: &[Runner<'_>],
+    modes: &[Mode],
     scored: &Scored,
 ) -> Vec<Entrant> {
     // Farthest first: what was annealed is worth more than an early look.
@@ -116,10 +118,7 @@ fn pool(
         && given.hidden.is_none()
         && given.layers == 1
         && !given.windowed;
-    for mode in [Mode::Residual, Mode::Difference, Mode::Raw] {
-        if !free || given.mode.is_some_and(|given| given != mode) {
-            continue;
-        }
+    for &mode in modes.iter().filter(|_| free) {
         let inputs = data.channels.len();
         let fits = |hidden| options.limits.allow(inputs, Layers::one(ELMAN, hidden), 0);
         for model in linear::linear(data, mode, fits) {
@@ -178,7 +177,6 @@ impl Family<'_> {
             rmse: data.validation_rmse(predictions),
             ahead: data.recursive_rmse(&model, AHEAD),
             needs: Requirements::of(&model.header),
-            width: if held > 0.0 { width(weights) } else { 0.0 },
             model,
             squares,
         })
@@ -198,12 +196,6 @@ fn unlike(family: &[&Entrant]) -> Vec<usize> {
         new && rmse(i) <= worst
     });
     order
-}
-
-/// How many networks with equal weights would be as wide a mean as this.
-fn width(weights: &Weights) -> f64 {
-    let (sum, squares) = weights.iter().fold((0.0, 0.0), |(s, q), (_, w)| (s + w, q + w * w));
-    sum * sum / squares
 }
 
 /// The rows of the validation part that are scored.

@@ -6,6 +6,7 @@
 mod choose;
 mod draw;
 mod finalists;
+mod levels;
 mod linear;
 pub mod picture;
 mod select;
@@ -71,8 +72,6 @@ pub struct Finalist {
     pub ahead: f64,
     /// Needs on a chip.
     pub needs: Requirements,
-    /// How many networks with equal weights would be as wide a mean.
-    width: f64,
     /// Squared errors of the validation part's scored rows.
     squares: Vec<f64>,
 }
@@ -152,7 +151,7 @@ pub fn tune(
         flash: Requirements::of(&runner.trainee.model().header).flash,
     };
     let tried = runners.iter().map(tried).collect();
-    let finalists = finalists::finalists(&data, options, &runners);
+    let finalists = finalists::finalists(&data, options, &runners, &draw.modes);
     if finalists.is_empty() {
         bail!(
             "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",

@@ -4,18 +4,27 @@ use std::fmt;
 use std::hint::black_box;
 use std::time::Instant;
 
+use anyhow::Context;
 use rnn_core::activation::Activation;
 use rnn_core::cell::Cell;
 use rnn_core::elman::Elman;
 use rnn_core::gru::{Gru, Reset};
+use rnn_core::kernel::integer::{self, LAYOUT};
 use rnn_core::kernel::{Columns, Inference, inference_form};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::lstm::Lstm;
+use rnn_core::model_file::{Header, Numbers, Task};
 use rnn_core::network::{Network, NetworkRef, Shape};
 use rnn_core::parameters::Parameters;
+use rnn_core::quant::block::Width;
+use rnn_core::quant::{Inputs, output};
 use rnn_core::random::SplitMix64;
+use rnn_core::scaling::Mode;
 use rnn_train_host::aligned::Aligned;
+use rnn_train_host::quantize::quantize_with;
 use serde::Serialize;
+
+use crate::chip::random_model;
 
 /// What `--only` calls it.
 pub(crate) const NAME: &str = "streaming";
@@ -41,17 +50,21 @@ pub(crate) struct Figures {
     pub(crate) ns_per_step: f64,
     /// The same network with sizes known at run time.
     #[serde(skip)]
-    run_time: f64,
+    run_time: Option<f64>,
 }
 
 /// The line above them.
-pub(crate) const HEADINGS: &str = "streaming  hidden   kernel   ns/step  shape at run time  RTNeural, \
-    Eigen  fraction of its time";
+pub(crate) const HEADINGS: &str = "streaming  hidden  format       kernel   ns/step  shape at run \
+    time  RTNeural, Eigen  fraction of its time";
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { cell, hidden, kernel, ns_per_step, run_time, .. } = self;
-        write!(f, "{cell:<9} {hidden:>7} {kernel:>8} {ns_per_step:>9.1} {run_time:>18.1}")?;
+        let Figures { cell, hidden, format, kernel, ns_per_step, run_time } = self;
+        write!(f, "{cell:<9} {hidden:>7}  {format:<6} {kernel:>12} {ns_per_step:>9.1}")?;
+        match run_time {
+            Some(run_time) => write!(f, " {run_time:>18.1}")?,
+            None => write!(f, " {:>18}", "-")?,
+        }
         let size = [32, 64, 128].iter().position(|size| size == hidden);
         let theirs = RTNEURAL.iter().find(|(name, _)| name == cell);
         if let (Some(size), Some((_, times))) = (size, theirs) {
@@ -72,7 +85,60 @@ pub(crate) fn measure(mut take: impl FnMut(Figures) -> anyhow::Result<()>) -> an
     take(gru::<128>())?;
     take(lstm::<32>())?;
     take(lstm::<64>())?;
-    take(lstm::<128>())
+    take(lstm::<128>())?;
+    for width in [Width::Sixteen, Width::Eight] {
+        for (cell, kind) in [
+            ("elman", Kind::Elman(Activation::Tanh)),
+            ("gru", Kind::Gru(Reset::After)),
+            ("lstm", Kind::Lstm),
+        ] {
+            for hidden in [32, 64, 128] {
+                take(integers(cell, kind, hidden, width)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Streams the same through a network of integers, its sizes known at run time.
+fn integers(
+    cell: &'static str,
+    kind: Kind,
+    hidden: usize,
+    width: Width,
+) -> anyhow::Result<Figures> {
+    let header = Header {
+        task: Task::Forecast { mode: Mode::Raw, target: 0 },
+        inputs: 1,
+        layers: Layers::one(kind, hidden),
+        window: 0,
+        self_tests: 0,
+        two_biases: false,
+        numbers: Numbers::Float,
+        seed: 1,
+    };
+    let scale = 8192.0;
+    let model = quantize_with(&random_model(header), vec![scale], width, LAYOUT)?;
+    let network = model.integer_network().context("it is one of integers")?;
+    let mut memory = vec![0; network.plan().memory()];
+    let ns_per_step = nanoseconds(&samples(), |sample| {
+        let mut o = [0];
+        network.step(Inputs::Values(&[network.number(0, sample)]), &mut memory);
+        network.read(&mut memory, &mut o);
+        output(o[0])
+    });
+    let format = if width == Width::Eight { "w8a16" } else { "w16a16" };
+    Ok(Figures { cell, hidden, format, kernel: integer::form(LAYOUT), ns_per_step, run_time: None })
+}
+
+/// A noisy sine.
+fn samples() -> [f32; STEPS] {
+    let mut samples = [0.0; STEPS];
+    SplitMix64::new(2).fill_uniform(0.3, &mut samples);
+    for (t, sample) in samples.iter_mut().enumerate() {
+        *sample += (t as f32 * 0.13).sin();
+    }
+    samples
 }
 
 fn elman<const H: usize>() -> Figures {
@@ -89,12 +155,7 @@ fn lstm<const H: usize>() -> Figures {
 
 /// Streams a noisy sine through a network of random weights.
 fn figures<C: Cell<f32, 1, H>, const H: usize>(cell: &'static str, kind: Kind) -> Figures {
-    let mut samples = [0.0; STEPS];
-    SplitMix64::new(2).fill_uniform(0.3, &mut samples);
-    for (t, sample) in samples.iter_mut().enumerate() {
-        *sample += (t as f32 * 0.13).sin();
-    }
-
+    let samples = samples();
     let network = Box::new(Network::<f32, C, 1, H, 1>::random(1));
     let mut memory = Box::new(network.rest());
     let ns_per_step = nanoseconds(&samples, |sample| network.step(&[sample], &mut memory)[0]);
@@ -112,7 +173,8 @@ fn figures<C: Cell<f32, 1, H>, const H: usize>(cell: &'static str, kind: Kind) -
         network.readout().forward::<Inference>(h, &mut y);
         y[0]
     });
-    Figures { cell, hidden: H, format: "f32", kernel: inference_form(), ns_per_step, run_time }
+    let (kernel, run_time) = (inference_form(), Some(run_time));
+    Figures { cell, hidden: H, format: "f32", kernel, ns_per_step, run_time }
 }
 
 /// The least time per step of a stretch.

@@ -2,7 +2,7 @@
 
 use super::disassembly::{Function, Program};
 use super::flow::Flow;
-use super::frame::{Frame, frame};
+use super::frame::{Frame, frame, frame_of_assembly};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of names by which the ways into a panic are known.
@@ -11,6 +11,11 @@ const PANICS: [&str; 6] =
 /// Parts of names by which an allocator is known.
 const ALLOCATORS: [&str; 6] =
     ["__rust_alloc", "__rust_realloc", "__rg_", "__rdl_", "malloc", "alloc::"];
+
+/// Functions written in assembly that jump into the middle of unrolled loops. Where to is not followed;
+/// that they call nothing is checked, and their results against the portable ones.
+const ASSEMBLY: [&str; 2] =
+    ["kernel::integer::dsp::pass::bytes", "kernel::integer::dsp::pass::halves"];
 
 /// What a function can reach. Interrupts are not among it, nor is their stack.
 #[derive(Debug, Default)]
@@ -90,7 +95,11 @@ impl Walker<'_> {
                 return 0;
             }
         }
-        let Frame { depth, deepest, unknown } = frame(entry, function);
+        let Frame { depth, deepest, unknown } = if function.is_one_of(&ASSEMBLY) {
+            frame_of_assembly(entry, function)
+        } else {
+            frame(entry, function)
+        };
         for what in unknown {
             self.unknown.insert(self.by(&what));
         }

@@ -2,7 +2,7 @@
 
 use super::flow::{Flow, flow, table_targets};
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Functions by address.
@@ -16,6 +16,8 @@ pub(crate) struct Program {
 pub(crate) struct Function {
     /// Demangled; several symbols may share an address.
     names: Vec<String>,
+    /// Bytes, constants among the code included.
+    pub(crate) size: u64,
     /// Constants among the code are instructions that can't be executed.
     pub(crate) code: BTreeMap<u32, Instruction>,
 }
@@ -26,6 +28,16 @@ pub(crate) struct Instruction {
     pub(crate) mnemonic: String,
     pub(crate) operands: String,
     pub(crate) flow: Flow,
+}
+
+impl Instruction {
+    /// The same as if a `push` or a `pop` had no condition.
+    pub(crate) fn without_condition(&self) -> Self {
+        let bases = ["vpush", "vpop", "push", "pop"];
+        let base = bases.into_iter().find(|base| self.mnemonic.starts_with(base));
+        let mnemonic = base.map_or_else(|| self.mnemonic.clone(), str::to_owned);
+        Instruction { mnemonic, ..self.clone() }
+    }
 }
 
 impl Program {
@@ -77,6 +89,23 @@ impl Program {
         Ok(program)
     }
 
+    /// For a core without Thumb-2, whose `b` reaches 2 KB: within a function, a `bl` to another place
+    /// than its start is a jump that goes further (it has saved lr).
+    pub(crate) fn read_far_jumps(&mut self) {
+        for (&entry, Function { code, .. }) in &mut self.functions {
+            let addresses: BTreeSet<u32> = code.keys().copied().collect();
+            for instruction in code.values_mut() {
+                match instruction.flow {
+                    Flow::Call(target) if target != entry && addresses.contains(&target) => {
+                        instruction.flow =
+                            Flow::Jump { targets: vec![target], falls_through: false };
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// Adds a name to the function at an address, if there is one.
     pub(crate) fn add_name(&mut self, address: u32, mangled: &str) {
         if let Some(function) = self.functions.get_mut(&address) {
@@ -85,6 +114,26 @@ impl Program {
                 function.names.push(name);
             }
         }
+    }
+
+    /// Adds the size of the function at an address, if there is one.
+    pub(crate) fn add_size(&mut self, address: u32, size: u64) {
+        if let Some(function) = self.functions.get_mut(&address) {
+            function.size = function.size.max(size);
+        }
+    }
+
+    /// The functions of which a name, generics left away, begins with `path`.
+    pub(crate) fn find_within(&self, path: &str) -> Vec<u32> {
+        let named =
+            |function: &Function| function.names.iter().any(|name| plain(name).starts_with(path));
+        self.functions.iter().filter(|(_, f)| named(f)).map(|(&address, _)| address).collect()
+    }
+
+    /// The function that an address lies in: where it starts.
+    pub(crate) fn around(&self, address: u32) -> Option<u32> {
+        let (&entry, function) = self.functions.range(..=address).next_back()?;
+        function.code.contains_key(&address).then_some(entry)
     }
 
     /// The functions of which a name, generics left away, is `path`.
@@ -130,8 +179,9 @@ fn plain(name: &str) -> String {
     plain.trim_end_matches(':').replace("::::", "::")
 }
 
-/// `00000b28 <name>:`
+/// `00000b28 <name>:`; a name such as `$t` marks where code begins among constants, not a function.
 fn label(line: &str) -> Option<(u32, &str)> {
     let (address, name) = line.split_once(" <")?;
-    Some((u32::from_str_radix(address, 16).ok()?, name.strip_suffix(">:")?))
+    let name = name.strip_suffix(">:").filter(|name| !name.starts_with('$'))?;
+    Some((u32::from_str_radix(address, 16).ok()?, name))
 }

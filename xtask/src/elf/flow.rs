@@ -1,4 +1,4 @@
-//! Where control goes after a Thumb-2 instruction.
+//! Where control goes after a Thumb instruction.
 
 use anyhow::{Context, Result};
 

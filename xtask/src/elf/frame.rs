@@ -35,6 +35,31 @@ pub(crate) fn frame(entry: u32, function: &Function) -> Frame {
     frame
 }
 
+/// The frame of a function written in assembly that computes its jumps: as if control ran through all of
+/// its instructions once, none of which may leave it but by a return.
+pub(crate) fn frame_of_assembly(entry: u32, function: &Function) -> Frame {
+    let mut frame = Frame::default();
+    // What fills the gap behind it isn't its own.
+    let own = function.code.range(..entry + function.size as u32);
+    for (&address, instruction) in own {
+        frame.depth.insert(address, frame.deepest);
+        let inside = |target: &u32| function.code.contains_key(target);
+        let stays = match &instruction.flow {
+            Flow::Next | Flow::Return { .. } | Flow::Data => true,
+            Flow::Jump { targets, .. } => targets.iter().all(inside),
+            // To a register's or a stacked address, computed within.
+            Flow::Unknown => ["bx", "ldr"].contains(&instruction.mnemonic.trim_end_matches(".w")),
+            Flow::Call(_) | Flow::Trap | Flow::Table => false,
+        };
+        // What is pushed under a condition may be.
+        match growth(&instruction.without_condition()) {
+            Some(growth) if stays => frame.deepest += growth.max(0),
+            _ => frame.unknown.push(format!("{address:#x}: not in assembly: {instruction}")),
+        }
+    }
+    frame
+}
+
 impl Frame {
     /// The places within the function to which control goes from an instruction, with the depth
     /// that the stack has there.

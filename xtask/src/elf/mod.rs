@@ -6,10 +6,12 @@ mod flow;
 mod frame;
 
 pub(crate) use calls::Walk;
+pub(crate) use disassembly::{Instruction, Program};
+#[cfg(test)]
+pub(crate) use flow::Flow;
 
 use crate::setup;
 use anyhow::{Context, Result, bail, ensure};
-use disassembly::Program;
 use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
 use object::read::elf::{ElfFile32, SectionHeader};
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
@@ -41,29 +43,41 @@ pub(crate) fn sizes(elf: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
-/// Disassembles an ELF file for a Cortex-M4 and walks the calls from the one function with this
-/// path, such as `app::step`; generics and hashes are left away.
-pub(crate) fn walk(elf: &Path, root: &str) -> Result<Walk> {
-    let bytes = read(elf)?;
-    let file = parse(elf, &bytes)?;
-    let output = Command::new(setup::objdump()?)
-        // Without the zeroes left out: what is between two instructions must be seen.
-        .args(["--disassemble", "--disassemble-zeroes", "--no-show-raw-insn", "--mcpu=cortex-m4"])
-        .arg(elf)
-        .output()
-        .with_context(|| format!("can't disassemble {}", elf.display()))?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut program = Program::parse(&String::from_utf8(output.stdout)?)?;
-    // The disassembly shows one name per address; a function may have several.
-    for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
-        // The lowest bit says that it is Thumb code.
-        program.add_name(symbol.address() as u32 & !1, symbol.name()?);
-    }
+/// Walks the calls from the one function with this path, such as `app::step`; generics and hashes are
+/// left away.
+pub(crate) fn walk(cpu: &str, elf: &Path, root: &str) -> Result<Walk> {
+    let program = disassemble(cpu, elf)?;
     match program.find(root)[..] {
         [entry] => Ok(calls::walk(&program, entry)),
         [] => bail!("{} has no function {root}", elf.display()),
         ref several => bail!("{} has {} functions {root}", elf.display(), several.len()),
     }
+}
+
+/// Disassembles an ELF file for a core, such as `cortex-m4`.
+pub(crate) fn disassemble(cpu: &str, elf: &Path) -> Result<Program> {
+    let bytes = read(elf)?;
+    let file = parse(elf, &bytes)?;
+    let output = Command::new(setup::objdump()?)
+        // Without the zeroes left out: what is between two instructions must be seen.
+        .args(["--disassemble", "--disassemble-zeroes", "--no-show-raw-insn"])
+        .arg(format!("--mcpu={cpu}"))
+        .arg(elf)
+        .output()
+        .with_context(|| format!("can't disassemble {}", elf.display()))?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut program = Program::parse(&String::from_utf8(output.stdout)?)?;
+    if cpu == "cortex-m0" {
+        program.read_far_jumps();
+    }
+    // The disassembly shows one name per address; a function may have several.
+    for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        // The lowest bit says that it is Thumb code.
+        let address = symbol.address() as u32 & !1;
+        program.add_name(address, symbol.name()?);
+        program.add_size(address, symbol.size());
+    }
+    Ok(program)
 }
 
 fn read(elf: &Path) -> Result<Vec<u8>> {

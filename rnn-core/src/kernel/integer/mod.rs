@@ -11,7 +11,7 @@ mod x86;
 
 pub use portable::Portable;
 
-use crate::quant::block::{BlockRef, Format, Layout};
+use crate::quant::block::{BlockRef, Layout};
 use crate::quant::fixed::Number;
 
 /// A one-hot input in place of the wide columns' part of v: its symbol, and the number that stands
@@ -62,17 +62,26 @@ pub fn run<W: IntegerWork>(work: &mut W) -> W::Output {
     work.run::<Portable>()
 }
 
-/// The name of the form that runs on weights of this format: "portable" too where they lie for another
+/// The layout that the fastest form of this build reads.
+pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
+    Layout::Pairs
+} else if cfg!(all(target_arch = "x86_64", feature = "std")) {
+    Layout::Panels
+} else {
+    Layout::Rows
+};
+
+/// The name of the form that runs on weights of this layout: "portable" too where they lie for another
 /// machine.
-pub fn form(format: Format) -> &'static str {
+pub fn form(layout: Layout) -> &'static str {
     #[cfg(all(arm_fpu, arm_dsp))]
-    if format.layout == Layout::Pairs {
+    if let Layout::Pairs = layout {
         return "arm dsp";
     }
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if format.layout == Layout::Panels {
+    if let Layout::Panels = layout {
         return x86::form();
     }
-    let _ = format;
+    let _ = layout;
     "portable"
 }

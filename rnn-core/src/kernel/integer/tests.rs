@@ -1,9 +1,9 @@
 //! The checker: each form against the portable one, bit for bit.
 
 use super::{EachUnit, IntegerWork, Kernel, Portable};
-use crate::quant::block::{Block, Format, Layout, Width};
+use crate::quant::block::{Block, BlockRef, Format, Layout, Width};
 use crate::quant::fixed::{Number, blend, cell, multiply, sigmoid_of_half, tanh};
-use crate::quant::{BlockValues, block_at, pack};
+use crate::quant::{BlockValues, pack};
 use crate::random::SplitMix64;
 
 /// Numbers within the limit, many of them at its ends.
@@ -35,7 +35,7 @@ fn check_sums<K: Kernel>(rows: usize, wide: usize, narrow: usize, format: Format
     };
     let mut words = vec![0; block.words(format).iter().sum()];
     assert!(pack(block, format, values, &mut words));
-    let block = block_at(block, format, &mut words.as_slice());
+    let block = BlockRef::take(block, format, &mut words.as_slice());
     let edges = [i16::MIN, i16::MAX, -32767];
     let mut v = vec![0i32; (wide + narrow) / 2];
     let x: &mut [i16] = bytemuck::cast_slice_mut(&mut v);

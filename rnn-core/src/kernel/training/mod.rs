@@ -75,7 +75,7 @@ macro_rules! common {
             cols: usize,
             d: &[$type],
         ) {
-            Self::backward(out, w, rows, cols, d, None);
+            Self::backward(out, true, w, rows, cols, d, None);
         }
 
         fn outer(w: &mut [$type], d: &[$type], rows: usize, x: Columns<'_, $type>, inputs: usize) {
@@ -131,22 +131,25 @@ impl Arithmetic<f32> for Training {
 
     fn backward(
         out: &mut [f32],
+        held: bool,
         w: &[f32],
         rows: usize,
         cols: usize,
         d: &[f32],
         activation: Option<(Activation, &[f32])>,
     ) {
-        chosen!(backward(out, w, rows, cols, d, activation));
+        chosen!(backward(out, held, w, rows, cols, d, activation));
     }
 
-    fn transpose_multiply_both(
+    fn backward_both(
         out: &mut [f32],
+        held: bool,
         cols: usize,
+        d: &[f32],
         first: Product<'_, f32>,
         second: Product<'_, f32>,
     ) {
-        chosen!(backward_both(out, cols, first, second));
+        chosen!(backward_both(out, held, cols, d, first, second));
     }
 
     fn affine_backward(
@@ -212,13 +215,14 @@ impl Arithmetic<f64> for Training {
 
     fn backward(
         out: &mut [f64],
+        held: bool,
         w: &[f64],
         rows: usize,
         cols: usize,
         d: &[f64],
         activation: Option<(Activation, &[f64])>,
     ) {
-        portable::backward(out, w, rows, cols, d, activation);
+        portable::backward(out, held, w, rows, cols, d, activation);
     }
 
     fn affine_backward(

@@ -82,12 +82,16 @@ pub(super) fn transposed<'a, T: Scalar>(
 /// W comes transposed: cols x rows.
 pub(super) fn backward<T: Scalar>(
     out: &mut [T],
+    held: bool,
     w: &[T],
     rows: usize,
     cols: usize,
     d: &[T],
     activation: Option<(Activation, &[T])>,
 ) {
+    if !held {
+        out.fill(T::ZERO);
+    }
     for (out, d) in out.chunks_exact_mut(cols.max(1)).zip(d.chunks_exact(rows.max(1))) {
         add_product(out, w, d);
     }
@@ -98,13 +102,18 @@ pub(super) fn backward<T: Scalar>(
 
 pub(super) fn backward_both<T: Scalar>(
     out: &mut [T],
+    held: bool,
     cols: usize,
+    d: &[T],
     first: Product<'_, T>,
     second: Product<'_, T>,
 ) {
+    for (out, &d) in out.iter_mut().zip(d) {
+        *out = if held { *out + d } else { d };
+    }
     for Product { w, x, inputs } in [first, second] {
         if let Columns::Values(d) = x {
-            backward(out, w, inputs, cols, d, None);
+            backward(out, true, w, inputs, cols, d, None);
         }
     }
 }

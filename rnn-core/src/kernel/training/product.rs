@@ -14,6 +14,10 @@ pub(super) enum Start<'a> {
     Bias(&'a [f32]),
     /// What it holds.
     Held,
+    /// The number at its place here.
+    These(&'a [f32]),
+    /// What it holds, and that added.
+    HeldAnd(&'a [f32]),
 }
 
 /// What is done to the sums before they are stored. A type, so that they stay in registers.
@@ -161,8 +165,12 @@ pub(super) unsafe fn multiply<V: Vector, F: Finish>(
         return;
     }
     let batch = out.len() / rows;
-    if let Start::Bias(bias) = start {
-        assert!(bias.is_empty() || bias.len() >= rows, "{} biases of {rows}", bias.len());
+    match start {
+        Start::Bias(b) => assert!(b.is_empty() || b.len() >= rows, "{} biases of {rows}", b.len()),
+        Start::Held => {}
+        Start::These(d) | Start::HeldAnd(d) => {
+            assert!(d.len() >= rows * batch, "{} numbers of {rows} x {batch}", d.len());
+        }
     }
     finish.check(rows * batch);
     let products = products.map(|product| Checked::new(product, rows, batch));
@@ -228,6 +236,20 @@ impl<F: Finish> Job<'_, F> {
                 Start::Held => {
                     for c in 0..C {
                         acc[c] = load::<V, R, PART>(out.add(at + c * rows), mask);
+                    }
+                }
+                Start::These(d) => {
+                    for c in 0..C {
+                        acc[c] = load::<V, R, PART>(d.as_ptr().add(at + c * rows), mask);
+                    }
+                }
+                Start::HeldAnd(d) => {
+                    for c in 0..C {
+                        let held = load::<V, R, PART>(out.add(at + c * rows), mask);
+                        acc[c] = load::<V, R, PART>(d.as_ptr().add(at + c * rows), mask);
+                        for r in 0..R {
+                            acc[c][r] = held[r] + acc[c][r];
+                        }
                     }
                 }
             }

@@ -119,21 +119,26 @@ macro_rules! check {
                     }
                 }
                 let through = activation.map(|activation| (activation, x.as_slice()));
-                same(
-                    "backward",
-                    x,
-                    |o| portable::backward(o, w, rows, inputs, h, through),
-                    |o| form::backward(o, w, rows, inputs, h, through),
-                );
+                for held in [false, true] {
+                    same(
+                        "backward",
+                        x,
+                        |o| portable::backward(o, held, w, rows, inputs, h, through),
+                        |o| form::backward(o, held, w, rows, inputs, h, through),
+                    );
+                }
             }
             let other = random(9, h.len());
             let (first, second) = (Product::new(w, h, rows), Product::new(w, &other, rows));
-            same(
-                "backward_both",
-                x,
-                |o| portable::backward_both(o, inputs, first, second),
-                |o| form::backward_both(o, inputs, first, second),
-            );
+            let d = random(10, x.len());
+            for held in [false, true] {
+                same(
+                    "backward_both",
+                    x,
+                    |o| portable::backward_both(o, held, inputs, &d, first, second),
+                    |o| form::backward_both(o, held, inputs, &d, first, second),
+                );
+            }
             for symbols in [None, Some(Columns::Symbols(&case.symbols))] {
                 let x = symbols.unwrap_or(Columns::Values(x));
                 for with_bias in [false, true] {

@@ -68,27 +68,29 @@ macro_rules! form {
             #[target_feature(enable = $features)]
             pub(in super::super) fn backward(
                 out: &mut [f32],
+                held: bool,
                 w: &[f32],
                 rows: usize,
                 cols: usize,
                 d: &[f32],
                 activation: Option<(Activation, &[f32])>,
             ) {
+                let start = if held { Start::Held } else { Start::Bias(&[]) };
                 let products = [Product::new(w, d, rows), Product::NONE];
                 #[allow(unsafe_code)]
                 unsafe {
                     type V = $vector;
                     match activation {
-                        None => multiply::<V, _>(out, cols, Start::Held, products, Nothing),
+                        None => multiply::<V, _>(out, cols, start, products, Nothing),
                         Some((Activation::Tanh, h)) => {
-                            multiply::<V, _>(out, cols, Start::Held, products, Backward::<TANH>(h));
+                            multiply::<V, _>(out, cols, start, products, Backward::<TANH>(h));
                         }
                         Some((Activation::Sigmoid, h)) => {
                             let finish = Backward::<SIGMOID>(h);
-                            multiply::<V, _>(out, cols, Start::Held, products, finish);
+                            multiply::<V, _>(out, cols, start, products, finish);
                         }
                         Some((Activation::Relu, h)) => {
-                            multiply::<V, _>(out, cols, Start::Held, products, Backward::<RELU>(h));
+                            multiply::<V, _>(out, cols, start, products, Backward::<RELU>(h));
                         }
                     }
                 }
@@ -97,14 +99,17 @@ macro_rules! form {
             #[target_feature(enable = $features)]
             pub(in super::super) fn backward_both(
                 out: &mut [f32],
+                held: bool,
                 cols: usize,
+                d: &[f32],
                 first: Product<'_, f32>,
                 second: Product<'_, f32>,
             ) {
+                let start = if held { Start::HeldAnd(d) } else { Start::These(d) };
                 let products = [first, second];
                 #[allow(unsafe_code)]
                 unsafe {
-                    multiply::<$vector, _>(out, cols, Start::Held, products, Nothing);
+                    multiply::<$vector, _>(out, cols, start, products, Nothing);
                 }
             }
 

@@ -37,7 +37,7 @@ use rnn_core::network::Shape;
 use crate::aligned::Aligned;
 
 use pool::{Pool, lock};
-use shard::{Shard, Task};
+use shard::{Scratch, Shard, Task};
 
 /// Columns of a shard. Fixed: the gradient's bits depend on it.
 const WIDTH: usize = 32;
@@ -125,6 +125,9 @@ impl std::ops::AddAssign for Loss {
 struct Job {
     plan: Plan,
     shards: Vec<Mutex<Shard>>,
+    /// One for each thread: what a pass leaves is gone when its next shard comes, and its memory is
+    /// still in the cache.
+    scratch: Vec<Mutex<Scratch>>,
     task: RwLock<Task>,
 }
 
@@ -153,10 +156,11 @@ impl Engine {
         let parameters = Aligned::new(gradient.len());
         let task = Task { parameters, labels: 0, seed: 0 };
         let threads = threads.clamp(1, shards.len());
-        let job = Job { plan, shards, task: RwLock::new(task) };
-        let pool = Pool::new(threads, job, |job, number| {
+        let scratch = (0..threads).map(|_| Mutex::new(Scratch::new(&plan))).collect();
+        let job = Job { plan, shards, scratch, task: RwLock::new(task) };
+        let pool = Pool::new(threads, job, |job, thread, number| {
             let task = job.task.read().unwrap_or_else(PoisonError::into_inner);
-            lock(&job.shards[number]).work(&job.plan, &task);
+            lock(&job.shards[number]).work(&job.plan, &task, &mut lock(&job.scratch[thread]));
         });
         Engine { pool, columns: plan.batch, gradient }
     }
@@ -330,8 +334,9 @@ fn spread<T: Copy>(
 ) {
     assert!(!blocks.is_empty(), "the plan says that these are of the other kind");
     assert_eq!(column.len(), rows * steps, "numbers of a column");
-    let blocks = blocks[at * rows..].chunks_mut(columns * rows);
-    for (block, step) in blocks.zip(column.chunks_exact(rows)) {
-        block[..rows].copy_from_slice(step);
+    // Not block by block: a few numbers each, such copies cost more as calls than as moves.
+    for row in 0..rows {
+        let places = blocks[at * rows + row..].iter_mut().step_by(columns * rows);
+        places.zip(column[row..].iter().step_by(rows)).for_each(|(to, &from)| *to = from);
     }
 }

@@ -30,7 +30,7 @@ struct Round {
 #[derive(Debug)]
 struct Shared<J> {
     job: J,
-    work: fn(&J, usize),
+    work: fn(&J, usize, usize),
     round: Mutex<Round>,
     begun: Condvar,
     ended: Condvar,
@@ -60,13 +60,13 @@ impl<J> Shared<J> {
     }
 
     /// Takes tasks until none is left; returns with the lock held.
-    fn help(&self) -> MutexGuard<'_, Round> {
+    fn help(&self, thread: usize) -> MutexGuard<'_, Round> {
         let mut round = lock(&self.round);
         while round.next < round.count {
             let task = round.next;
             round.next += 1;
             drop(round);
-            let result = catch_unwind(AssertUnwindSafe(|| (self.work)(&self.job, task)));
+            let result = catch_unwind(AssertUnwindSafe(|| (self.work)(&self.job, thread, task)));
             round = lock(&self.round);
             round.panicked |= result.is_err();
             round.done += 1;
@@ -79,8 +79,8 @@ impl<J> Shared<J> {
     }
 
     /// A thread's life.
-    fn serve(&self) {
-        let mut round = self.help();
+    fn serve(&self, thread: usize) {
+        let mut round = self.help(thread);
         while !round.over {
             let seen = self.begun_rounds.load(Ordering::Relaxed);
             drop(round);
@@ -90,7 +90,7 @@ impl<J> Shared<J> {
                 round = self.begun.wait(round).unwrap_or_else(PoisonError::into_inner);
             }
             drop(round);
-            round = self.help();
+            round = self.help(thread);
         }
     }
 }
@@ -103,8 +103,9 @@ pub(super) struct Pool<J: Send + Sync + 'static> {
 }
 
 impl<J: Send + Sync + 'static> Pool<J> {
-    /// `threads` counts the caller's; `work` is a task of the job, by its number.
-    pub(super) fn new(threads: usize, job: J, work: fn(&J, usize)) -> Self {
+    /// `threads` counts the caller's; `work` is a task of the job, by the numbers of the thread, the
+    /// caller's being 0, and of the task.
+    pub(super) fn new(threads: usize, job: J, work: fn(&J, usize, usize)) -> Self {
         let (begun, ended) = (Condvar::new(), Condvar::new());
         let cores = available_parallelism().map_or(1, usize::from);
         let shared = Arc::new(Shared {
@@ -117,9 +118,9 @@ impl<J: Send + Sync + 'static> Pool<J> {
             ended_rounds: AtomicU64::new(0),
             look: if threads <= cores { LOOK } else { Duration::ZERO },
         });
-        let spawn = |_| {
+        let spawn = |thread| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.serve())
+            std::thread::spawn(move || shared.serve(thread))
         };
         let threads = (1..threads).map(spawn).collect();
         Pool { shared, threads }
@@ -135,7 +136,7 @@ impl<J: Send + Sync + 'static> Pool<J> {
         let shared = &self.shared;
         let ended = shared.ended_rounds.load(Ordering::Relaxed);
         shared.begin(Round { count, ..Round::default() });
-        let mut round = shared.help();
+        let mut round = shared.help(0);
         if round.done < round.count {
             drop(round);
             shared.look(&shared.ended_rounds, ended);
@@ -164,7 +165,7 @@ mod tests {
     fn every_task_of_every_round_is_done_once() {
         for threads in [1, 2, 5] {
             let job: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
-            let pool = Pool::new(threads, job, |job, task| {
+            let pool = Pool::new(threads, job, |job, _, task| {
                 job[task].fetch_add(1, Ordering::Relaxed);
             });
             for round in 1..=200 {
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller() {
-        let pool = Pool::new(2, (), |(), task| assert_ne!(task, 2, "on purpose"));
+        let pool = Pool::new(2, (), |(), _, task| assert_ne!(task, 2, "on purpose"));
         let run = |count| catch_unwind(AssertUnwindSafe(|| pool.run(count)));
         assert!(run(2).is_ok());
         assert!(run(4).is_err());

@@ -5,7 +5,7 @@ use rnn_core::kernel::{Columns, Training};
 use rnn_core::network::{BackwardSpace, NetworkRef, Workspace};
 use rnn_core::random::SplitMix64;
 
-use super::{Inputs, Loss, NOT_SCORED, Plan, Targets};
+use super::{Inputs, Loss, NOT_SCORED, Plan, Targets, WIDTH};
 use crate::aligned::Aligned;
 
 /// What an update asks of every shard.
@@ -34,16 +34,40 @@ pub(super) struct Shard {
     /// The state before the first step, and after the last, [`Shape::state`] x b.
     pub(super) start: Aligned,
     end: Aligned,
+    /// dL/d(parameters), this shard's share.
+    pub(super) gradient: Aligned,
+    /// Its share of the loss.
+    pub(super) loss: Loss,
+}
+
+/// What the two passes over a shard need beside, made for the widest one.
+#[derive(Debug)]
+pub(super) struct Scratch {
     cache: Aligned,
     masks: Aligned,
     masked: Aligned,
     y: Aligned,
     d: Aligned,
     space: Aligned,
-    /// dL/d(parameters), this shard's share.
-    pub(super) gradient: Aligned,
-    /// Its share of the loss.
-    pub(super) loss: Loss,
+}
+
+impl Scratch {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let Plan { shape, steps, scored, .. } = *plan;
+        let zeros = |count: usize| Aligned::new(count * WIDTH.min(plan.batch));
+        let between = shape.units() - shape.layers.hidden();
+        let masks = if plan.dropout > 0.0 { zeros(steps * between) } else { zeros(0) };
+        let parameters = Aligned::new(shape.parameters());
+        let network = NetworkRef::new(shape, &parameters).expect("made for the shape");
+        Scratch {
+            cache: zeros(steps * shape.cache()),
+            masked: Aligned::new(masks.len()),
+            masks,
+            y: zeros(scored * shape.outputs),
+            d: zeros(steps * shape.units()),
+            space: Aligned::new(network.space::<Training>()),
+        }
+    }
 }
 
 impl Shard {
@@ -53,11 +77,6 @@ impl Shard {
         let symbols =
             |used: bool, count: usize| vec![NOT_SCORED; usize::from(used) * count * columns];
         let values = |used: bool, count: usize| zeros(usize::from(used) * count);
-        let between = shape.units() - shape.layers.hidden();
-        let masks = if plan.dropout > 0.0 { zeros(steps * between) } else { zeros(0) };
-        let parameters = Aligned::new(shape.parameters());
-        let network = NetworkRef::new(shape, &parameters).expect("made for the shape");
-        let space = Aligned::new(network.space::<Training>());
         Shard {
             number: number as u64,
             columns,
@@ -67,13 +86,7 @@ impl Shard {
             labels: symbols(plan.targets == Targets::Symbols, scored),
             start: zeros(shape.state()),
             end: zeros(shape.state()),
-            cache: zeros(steps * shape.cache()),
-            masked: Aligned::new(masks.len()),
-            masks,
-            y: zeros(scored * shape.outputs),
-            d: zeros(steps * shape.units()),
-            space,
-            gradient: parameters,
+            gradient: Aligned::new(shape.parameters()),
             loss: Loss::default(),
         }
     }
@@ -94,7 +107,7 @@ impl Shard {
     }
 
     /// Both passes.
-    pub(super) fn work(&mut self, plan: &Plan, task: &Task) {
+    pub(super) fn work(&mut self, plan: &Plan, task: &Task, scratch: &mut Scratch) {
         let Plan { shape, steps, scored, .. } = *plan;
         let b = self.columns;
         if b == 0 {
@@ -107,16 +120,16 @@ impl Shard {
         };
         let start = &self.start[..shape.state() * b];
         let sequence = Sequence { batch: b, x, start };
-        let cache = &mut self.cache[..steps * shape.cache() * b];
+        let cache = &mut scratch.cache[..steps * shape.cache() * b];
         let masks = if plan.dropout > 0.0 {
-            let masks = &mut self.masks[..steps * (shape.units() - shape.layers.hidden()) * b];
+            let masks = &mut scratch.masks[..steps * (shape.units() - shape.layers.hidden()) * b];
             draw_masks(masks, plan.dropout, task.seed.wrapping_add(self.number));
             &*masks
         } else {
             &[]
         };
-        let masked = &mut self.masked[..masks.len()];
-        let y = &mut self.y[..scored * shape.outputs * b];
+        let masked = &mut scratch.masked[..masks.len()];
+        let y = &mut scratch.y[..scored * shape.outputs * b];
         network.forward::<Training>(sequence, Workspace { cache, masks, masked }, y);
         if plan.carries {
             network.last_state(b, cache, &mut self.end[..shape.state() * b]);
@@ -130,8 +143,8 @@ impl Shard {
         };
         self.loss = Loss { sum: f64::from(sum), labels: 0 };
         self.gradient.fill(0.0);
-        let d = &mut self.d[..steps * shape.units() * b];
-        let space = BackwardSpace { d, space: &mut self.space };
+        let d = &mut scratch.d[..steps * shape.units() * b];
+        let space = BackwardSpace { d, space: &mut scratch.space };
         let work = Workspace { cache, masks, masked };
         network.backward::<Training>(sequence, work, plan.truncation, y, space, &mut self.gradient);
         if plan.carries {

@@ -242,3 +242,25 @@ fn names_are_found_without_their_generics() {
     assert_eq!(program.find("app::App::on_byte"), [0x100, 0x200]);
     assert_eq!(program.find("app::App"), [0; 0]);
 }
+
+#[test]
+fn a_far_jump_of_thumb_1_is_a_jump() {
+    let far = HONEST.replace("\tnop", "\tbl\t0x110 <step+0x10>");
+    let mut program = Program::parse(&far).unwrap();
+    assert_eq!(found(&super::walk(&program, 0x100)), ["no function starts here, by step -> 0x110"]);
+    program.read_far_jumps();
+    // It jumps over the instruction that takes 60 bytes off the stack.
+    let walk = super::walk(&program, 0x100);
+    assert!(found(&walk)[0].contains("returns with 60 bytes on the stack"), "{:?}", found(&walk));
+    // To the function's own start it is a call all the same.
+    let recursive = HONEST.replace("\tnop", "\tbl\t0x100 <step>");
+    let mut program = Program::parse(&recursive).unwrap();
+    program.read_far_jumps();
+    assert_eq!(found(&super::walk(&program, 0x100)), ["recursion, by step -> step"]);
+}
+
+#[test]
+fn a_mark_among_the_code_begins_no_function() {
+    let marked = HONEST.replace("     10c:", "0000010c <$t>:\n     10c:");
+    assert_eq!(found(&walked(&marked)), [""; 0]);
+}

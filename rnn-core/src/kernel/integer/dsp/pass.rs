@@ -28,18 +28,31 @@ pub(super) struct Pass {
     pub(super) out_end: *mut i32,
 }
 
+/// A core with what the code needs. (What is assembled outside of functions knows nothing of the chip but
+/// its target.)
+#[cfg(arm_v8m)]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m33\n"
+    };
+}
+#[cfg(not(arm_v8m))]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m4\n"
+    };
+}
+
 /// What both kernels begin with: x into the registers, pair j of n into s(n - 1 - j), so that the code
 /// that is entered for n pairs finds its own; what rows need onto the stack. From there on r0 is W, r1
 /// x, r2 n, r6 out, r7 the way to the multipliers and r12 the end of out.
 ///
 /// Stack, upwards: n, skip, where a row goes on that has skipped, entry of a row, entry of the middle of
 /// a group, starts, wide, x of wide.
-///
-/// (What is assembled outside of functions doesn't know the FPU of the target.)
 macro_rules! prologue {
     ($half_a_group:literal, $second_half:literal) => {
         concat!(
-            ".fpu fpv4-sp-d16\n",
+            core!(),
             "push {{r4-r11, lr}}\n",
             "ldmia r0, {{r0-r8, r12}}\n",
             "cmp r2, #16\n",
@@ -362,6 +375,7 @@ pub(super) struct Start {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn start(start: &Start) {
     naked_asm!(
+        core!(),
         "push {{r4-r11, lr}}",
         "ldmia r0, {{r0, r1, r2, r3, r4, r5}}",
         // r0 w, r1 x, r2 end of x, r3 bias, r4 out, r5 end of out

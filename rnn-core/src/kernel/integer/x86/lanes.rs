@@ -11,7 +11,7 @@ use crate::quant::fixed::{Number, PIECE_BITS, PIECES, TABLE, Z_LIMIT};
 /// # Safety
 /// For all functions: the processor has the form's instructions, and there are 16 numbers at a pointer
 /// (32 [`bytes`](Self::bytes)).
-pub(super) trait Lanes: Number {
+pub(in crate::kernel::integer) trait Lanes: Number {
     /// Whether the registers hold eight of them and more.
     const MANY: bool;
 

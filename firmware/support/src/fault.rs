@@ -5,8 +5,10 @@ use cortex_m_rt::{ExceptionFrame, exception};
 
 /// Exit code after a panic.
 const PANIC: i32 = 101;
-/// Exit code after a hardware fault.
+/// Exit code after a hardware fault, or an interrupt that nothing has enabled.
 const FAULT: i32 = 102;
+/// Exit code where other kernels were compiled in than the board is meant to run.
+pub(crate) const KERNEL: i32 = 103;
 
 /// Leaves the emulator.
 pub fn exit(code: i32) -> ! {
@@ -25,5 +27,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 #[exception]
 #[allow(unsafe_code)] // The attribute asks for it: a fault handler must not assume anything.
 unsafe fn HardFault(_frame: &ExceptionFrame) -> ! {
+    exit(FAULT)
+}
+
+/// What stands in the interrupt table where no interrupt is expected.
+pub extern "C" fn unexpected() {
     exit(FAULT)
 }

@@ -1,0 +1,20 @@
+//! Puts the linker's view of the board where the linker looks.
+
+use std::path::Path;
+use std::{env, fs};
+
+fn main() -> Result<(), String> {
+    println!("cargo::rerun-if-env-changed=BOARD");
+    let board =
+        env::var_os("BOARD").ok_or("build from a board's folder: `cd boards/mps2-an386`")?;
+    let memory = Path::new(&board).join("memory.x");
+    println!("cargo::rerun-if-changed={}", memory.display());
+    let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
+    let out = Path::new(&out);
+    fs::copy(&memory, out.join("memory.x"))
+        .map_err(|error| format!("{}: {error}", memory.display()))?;
+    // The interrupt table is made by `interrupts!`; no handler has a default.
+    fs::write(out.join("device.x"), "").map_err(|error| error.to_string())?;
+    println!("cargo::rustc-link-search={}", out.display());
+    Ok(())
+}
