@@ -204,13 +204,13 @@ impl<'a> IntegerNetwork<'a> {
     /// One step: x_t in, the memory ([`Plan::memory`] words) from t - 1 to t.
     #[inline(always)]
     pub fn step(&self, x: Inputs<'_>, memory: &mut [i32]) {
-        integer::run(Step { network: self, x, memory });
+        integer::run(&mut Step { network: self, x, memory });
     }
 
     /// The readout of the uppermost h, in 2^-16.
     #[inline(always)]
     pub fn read(&self, memory: &mut [i32], o: &mut [i32]) {
-        integer::run(Read { network: self, memory, o });
+        integer::run(&mut Read { network: self, memory, o });
     }
 
     /// h of the uppermost cell, in 2^-15.
@@ -253,8 +253,9 @@ impl IntegerWork for Step<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<K: Kernel>(self) {
-        let Step { network, x, mut memory } = self;
+    fn run<K: Kernel>(&mut self) {
+        let Step { network, x, memory } = self;
+        let (network, x, mut memory) = (*network, *x, &mut **memory);
         let plan = &network.plan;
         let (_, mut words) = network.words.split_at_checked(plan.scales()).unwrap_or_default();
         let mut cells = take(&mut memory, network.cell_memories);
@@ -311,8 +312,9 @@ impl IntegerWork for Read<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<K: Kernel>(self) {
-        let Read { network, mut memory, o } = self;
+    fn run<K: Kernel>(&mut self) {
+        let Read { network, memory, o } = self;
+        let (network, mut memory) = (*network, &mut **memory);
         let plan = &network.plan;
         let count = plan.layers.count();
         let block = plan.blocks(count)[0];

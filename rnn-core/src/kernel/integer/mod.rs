@@ -4,6 +4,8 @@
 #[cfg(all(arm_fpu, arm_dsp))]
 mod dsp;
 mod portable;
+#[cfg(test)]
+mod tests;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
 
@@ -45,13 +47,13 @@ pub trait EachUnit<const G: usize> {
 pub trait IntegerWork {
     /// What comes out.
     type Output;
-    /// Computes it.
-    fn run<K: Kernel>(self) -> Self::Output;
+    /// Computes it, once. (By reference: see [`Work`](super::Work).)
+    fn run<K: Kernel>(&mut self) -> Self::Output;
 }
 
 /// Runs `work` in the fastest form that there is here.
 #[inline(always)]
-pub fn run<W: IntegerWork>(work: W) -> W::Output {
+pub fn run<W: IntegerWork>(work: &mut W) -> W::Output {
     #[cfg(all(arm_fpu, arm_dsp))]
     return work.run::<dsp::Dsp>();
     #[cfg(all(feature = "std", target_arch = "x86_64"))]

@@ -12,7 +12,7 @@ const ROWS: usize = Layout::Panels.rows();
 
 /// Runs `work` in the fastest form.
 #[inline(always)]
-pub(super) fn run<W: IntegerWork>(work: W) -> W::Output {
+pub(super) fn run<W: IntegerWork>(work: &mut W) -> W::Output {
     // SAFETY, for all three: the processor has what the function was compiled for.
     match Form::here() {
         Form::Avx512Vnni => unsafe { run_avx512_vnni(work) },
@@ -57,22 +57,38 @@ pub(super) fn form() -> &'static str {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2")]
-fn run_avx512_vnni<W: IntegerWork>(work: W) -> W::Output {
+fn run_avx512_vnni<W: IntegerWork>(work: &mut W) -> W::Output {
     work.run::<Vectors<Zmm<true>>>()
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
-fn run_avx512<W: IntegerWork>(work: W) -> W::Output {
+fn run_avx512<W: IntegerWork>(work: &mut W) -> W::Output {
     work.run::<Vectors<Zmm<false>>>()
 }
 
 #[target_feature(enable = "avx2")]
-fn run_avx2<W: IntegerWork>(work: W) -> W::Output {
+fn run_avx2<W: IntegerWork>(work: &mut W) -> W::Output {
     work.run::<Vectors<Two>>()
 }
 
+/// Runs work in each form that the processor has.
+#[cfg(test)]
+pub(super) fn each_form<W: IntegerWork>(work: impl Fn() -> W) {
+    let fastest = Form::here();
+    // SAFETY, for all three: the processor has what the function was compiled for.
+    if fastest == Form::Avx512Vnni {
+        unsafe { run_avx512_vnni(&mut work()) };
+    }
+    if matches!(fastest, Form::Avx512Vnni | Form::Avx512) {
+        unsafe { run_avx512(&mut work()) };
+    }
+    if fastest != Form::Portable && std::is_x86_feature_detected!("avx2") {
+        unsafe { run_avx2(&mut work()) };
+    }
+}
+
 /// For [`Layout::Panels`]; what lies otherwise is left to [`Portable`].
-pub(super) struct Vectors<V>(core::marker::PhantomData<V>);
+struct Vectors<V>(core::marker::PhantomData<V>);
 
 impl<V: Lanes> Kernel for Vectors<V> {
     #[inline(always)]
