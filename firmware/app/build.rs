@@ -10,7 +10,9 @@ use std::{env, fs};
 fn main() -> Result<(), String> {
     // See `broken.rs`.
     println!("cargo::rerun-if-env-changed=RNN_BREAK");
-    println!("cargo::rustc-check-cfg=cfg(broken, values(none(), \"panic\", \"allocation\", \"time\", \"bits\"))");
+    println!(
+        "cargo::rustc-check-cfg=cfg(broken, values(none(), \"panic\", \"allocation\", \"time\", \"bits\"))"
+    );
     if let Ok(promise) = env::var("RNN_BREAK") {
         println!("cargo::rustc-cfg=broken");
         println!("cargo::rustc-cfg=broken=\"{promise}\"");

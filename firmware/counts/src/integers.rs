@@ -120,10 +120,11 @@ impl IntegerWork for MatrixVector<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<K: Kernel>(self) {
-        let MatrixVector { mut words, width, v, out } = self;
-        let block = BlockRef::take(PRODUCT, Format { width, layout: LAYOUT }, &mut words);
-        K::multiply(&block, None, v, out);
+    fn run<K: Kernel>(&mut self) {
+        let mut words = self.words;
+        let format = Format { width: self.width, layout: LAYOUT };
+        let block = BlockRef::take(PRODUCT, format, &mut words);
+        K::multiply(&block, None, self.v, self.out);
     }
 }
 
@@ -138,10 +139,10 @@ static WORDS_8: [i32; 64 * (2 + 16)] = product_words(Width::Eight);
 
 #[inline(never)]
 fn product_w16(v: &[i16; 64], out: &mut [i32; 64]) {
-    integer::run(MatrixVector { words: &WORDS_16, width: Width::Sixteen, v, out });
+    integer::run(&mut MatrixVector { words: &WORDS_16, width: Width::Sixteen, v, out });
 }
 
 #[inline(never)]
 fn product_w8(v: &[i16; 64], out: &mut [i32; 64]) {
-    integer::run(MatrixVector { words: &WORDS_8, width: Width::Eight, v, out });
+    integer::run(&mut MatrixVector { words: &WORDS_8, width: Width::Eight, v, out });
 }
