@@ -119,7 +119,32 @@ const fn sigma(constant: u8) -> Activation {
     }
 }
 
-/// A product of plain numbers whose lengths were checked; no product where `inputs` is 0.
+/// W X of plain numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Dense<'a> {
+    w: &'a [f32],
+    x: &'a [f32],
+    inputs: usize,
+}
+
+impl<'a> Dense<'a> {
+    /// No product at all.
+    pub(super) const NONE: Self = Dense { w: &[], x: &[], inputs: 0 };
+
+    pub(super) const fn new(w: &'a [f32], x: &'a [f32], inputs: usize) -> Self {
+        Dense { w, x, inputs }
+    }
+
+    /// `None` where X is of symbols, whose columns are looked up.
+    pub(super) fn of(product: Product<'a, f32>) -> Option<Self> {
+        match product.x {
+            Columns::Values(x) => Some(Dense::new(product.w, x, product.inputs)),
+            Columns::Symbols(_) => None,
+        }
+    }
+}
+
+/// The same, its lengths checked; no product where `inputs` is 0.
 #[derive(Clone, Copy)]
 struct Checked {
     w: *const f32,
@@ -128,9 +153,8 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(product: Product<'_, f32>, rows: usize, batch: usize) -> Self {
-        let Product { w, x, inputs } = product;
-        let Columns::Values(x) = x else { panic!("symbols are looked up, not multiplied") };
+    fn new(product: Dense<'_>, rows: usize, batch: usize) -> Self {
+        let Dense { w, x, inputs } = product;
         assert!(w.len() >= rows * inputs, "{} weights of {rows} x {inputs}", w.len());
         assert!(x.len() >= inputs * batch, "{} inputs of {inputs} x {batch}", x.len());
         Checked { w: w.as_ptr(), x: x.as_ptr(), inputs }
@@ -148,7 +172,7 @@ struct Job<'a, F> {
     finish: F,
 }
 
-/// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch, X_1 and X_2 plain numbers.
+/// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch.
 ///
 /// # Safety
 /// The processor has V's instructions.
@@ -158,7 +182,7 @@ pub(super) unsafe fn multiply<V: Vector, F: Finish>(
     out: &mut [f32],
     rows: usize,
     start: Start<'_>,
-    products: [Product<'_, f32>; 2],
+    products: [Dense<'_>; 2],
     finish: F,
 ) {
     if rows == 0 {

@@ -1,8 +1,8 @@
 //! The readout with one output: 16 interleaved partial sums per column.
 
-use super::product::{Nothing, Start, multiply};
+use super::product::{Dense, Nothing, Start, multiply};
 use super::vector::Vector;
-use crate::kernel::{PARTIALS, Product, fold};
+use crate::kernel::{PARTIALS, fold};
 
 /// out = b 1^T + W X.
 ///
@@ -19,7 +19,7 @@ pub(super) unsafe fn readout<V: Vector>(
     inputs: usize,
 ) {
     if rows != 1 {
-        let products = [Product::new(w, x, inputs), Product::NONE];
+        let products = [Dense::new(w, x, inputs), Dense::NONE];
         // SAFETY: the caller's.
         unsafe { multiply::<V, _>(out, rows, Start::Bias(bias), products, Nothing) };
         return;

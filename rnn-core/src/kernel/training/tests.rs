@@ -88,11 +88,16 @@ impl Case {
         })
     }
 
-    fn products(&self) -> [(Product<'_, f32>, Product<'_, f32>); 3] {
+    fn products(&self) -> [(Product<'_, f32>, Product<'_, f32>); 4] {
         let first = Product::new(&self.w, &self.x, self.inputs);
         let second = Product::new(&self.v, &self.h, self.rows);
         let x = Columns::Symbols(&self.symbols);
-        [(first, Product::NONE), (first, second), (Product { x, ..first }, second)]
+        [
+            (first, Product::NONE),
+            (first, second),
+            (Product { x, ..first }, second),
+            (first, Product { x, ..second }),
+        ]
     }
 }
 

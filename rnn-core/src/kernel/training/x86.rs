@@ -1,8 +1,8 @@
 //! The kernels' bodies, compiled for AVX2 and for AVX-512.
 
-use super::product::{Activate, Backward, Nothing, RELU, SIGMOID, Start, TANH, multiply};
+use super::product::{Activate, Backward, Dense, Nothing, RELU, SIGMOID, Start, TANH, multiply};
 use super::vector::{Avx2, Avx512};
-use super::{elementwise, peak, readout, sums, units};
+use super::{elementwise, peak, portable, readout, sums, units};
 use crate::activation::Activation;
 use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product};
 
@@ -37,13 +37,15 @@ macro_rules! form {
                 second: Product<'_, f32>,
                 activation: Option<Activation>,
             ) {
-                let products = [first, second];
-                let (start, [first, second]) = match products {
-                    [first @ Product { x: Columns::Symbols(symbols), .. }, second] => {
+                let Some(second) = Dense::of(second) else {
+                    return portable::layer(out, rows, bias, first, second, activation);
+                };
+                let (start, first) = match first.x {
+                    Columns::Symbols(symbols) => {
                         look_up(out, rows, bias, first, symbols);
-                        (Start::Held, [Product::NONE, second])
+                        (Start::Held, Dense::NONE)
                     }
-                    products => (Start::Bias(bias), products),
+                    Columns::Values(x) => (Start::Bias(bias), Dense::new(first.w, x, first.inputs)),
                 };
                 let products = [first, second];
                 // SAFETY: this function is compiled for the vector's instructions, here and below.
@@ -76,7 +78,7 @@ macro_rules! form {
                 activation: Option<(Activation, &[f32])>,
             ) {
                 let start = if held { Start::Held } else { Start::Bias(&[]) };
-                let products = [Product::new(w, d, rows), Product::NONE];
+                let products = [Dense::new(w, d, rows), Dense::NONE];
                 #[allow(unsafe_code)]
                 unsafe {
                     type V = $vector;
@@ -105,8 +107,11 @@ macro_rules! form {
                 first: Product<'_, f32>,
                 second: Product<'_, f32>,
             ) {
+                let (Some(one), Some(other)) = (Dense::of(first), Dense::of(second)) else {
+                    return portable::backward_both(out, held, cols, d, first, second);
+                };
                 let start = if held { Start::HeldAnd(d) } else { Start::These(d) };
-                let products = [first, second];
+                let products = [one, other];
                 #[allow(unsafe_code)]
                 unsafe {
                     multiply::<$vector, _>(out, cols, start, products, Nothing);
