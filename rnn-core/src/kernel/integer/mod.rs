@@ -4,7 +4,7 @@
 #[cfg(all(arm_fpu, arm_dsp))]
 mod dsp;
 mod portable;
-#[cfg(test)]
+#[cfg(all(test, feature = "std", target_arch = "x86_64"))]
 mod tests;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;

@@ -1,6 +1,6 @@
 //! The checker: each form against the portable one, bit for bit.
 
-use super::{EachUnit, IntegerWork, Kernel, Portable};
+use super::{EachUnit, IntegerWork, Kernel, OneHot, Portable};
 use crate::quant::block::{Block, BlockRef, Format, Layout, Width};
 use crate::quant::fixed::{Number, blend, cell, multiply, sigmoid_of_half, tanh};
 use crate::quant::{BlockValues, pack};
@@ -102,6 +102,24 @@ fn check_units<K: Kernel>() {
     }
 }
 
+/// A kernel with two lanes the wrong way round.
+struct Swapped;
+
+impl Kernel for Swapped {
+    fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+        Portable::multiply(block, hot, v, out);
+        if let [a, b, ..] = out {
+            core::mem::swap(a, b);
+        }
+    }
+}
+
+#[test]
+#[should_panic = "w8a16"]
+fn a_swapped_lane_shows() {
+    check_sums::<Swapped>(37, 2, 38, Format { width: Width::Eight, layout: Layout::Pairs });
+}
+
 struct Check;
 
 impl IntegerWork for Check {
@@ -111,7 +129,6 @@ impl IntegerWork for Check {
     }
 }
 
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[test]
 fn every_form_of_the_host_gives_the_same_bits() {
     super::x86::each_form(|| Check);
