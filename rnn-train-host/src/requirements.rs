@@ -95,7 +95,7 @@ mod tests {
     use rnn_core::gru::{Gru, Reset, ResetAfter};
     use rnn_core::layers::{Kind, Layers};
     use rnn_core::lstm::Lstm;
-    use rnn_core::model_file::{Header, Numbers, Task};
+    use rnn_core::model_file::{Header, Task};
     use rnn_core::scaling::Mode;
     use rnn_core::stream::Predictor;
 
@@ -104,16 +104,7 @@ mod tests {
     fn header(kind: Kind, inputs: usize, hidden: usize, window: usize) -> Header {
         let task = Task::Forecast { mode: Mode::Raw, target: 0 };
         let layers = Layers::one(kind, hidden);
-        Header {
-            task,
-            inputs,
-            layers,
-            window,
-            self_tests: 0,
-            two_biases: false,
-            numbers: Numbers::Float,
-            seed: 0,
-        }
+        Header { window, ..Header::new(task, inputs, layers) }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Numbers, Task, Unit};
+use rnn_core::model_file::{Header, Task, Unit};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_train_host::export::{self, Options};
@@ -96,16 +96,8 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
     let text = matches!(task, Task::Text(_));
     let mut random = SplitMix64::new(5);
     let mut number = move || (2.0 * random.uniform() - 1.0) as f32;
-    let mut header = Header {
-        task,
-        inputs,
-        layers,
-        window,
-        self_tests: 4,
-        two_biases: false,
-        numbers: Numbers::Float,
-        seed: u64::MAX - 5,
-    };
+    let mut header =
+        Header { window, self_tests: 4, seed: u64::MAX - 5, ..Header::new(task, inputs, layers) };
     let scales = |_| Channel {
         level_mean: 100.0 * number(),
         level_deviation: number().abs() + 0.01,

@@ -8,7 +8,7 @@ use rnn_core::activation::Activation;
 use rnn_core::forecast::Running;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Numbers, Task, Unit};
+use rnn_core::model_file::{Header, Task, Unit};
 use rnn_core::quant::block::{Layout, Width};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
@@ -28,16 +28,7 @@ const LAYOUTS: [Layout; 3] = [Layout::Rows, Layout::Pairs, Layout::Panels];
 
 /// A network of random weights within +-`limit`.
 fn model(task: Task, layers: Layers, inputs: usize, limit: f32) -> Model {
-    let header = Header {
-        task,
-        inputs,
-        layers,
-        window: 0,
-        self_tests: 4,
-        two_biases: false,
-        numbers: Numbers::Float,
-        seed: 7,
-    };
+    let header = Header { self_tests: 4, seed: 7, ..Header::new(task, inputs, layers) };
     let mut random = SplitMix64::new(8);
     let mut parameters = vec![0.0; header.shape().parameters()];
     random.fill_uniform(limit, &mut parameters);

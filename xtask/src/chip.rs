@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Numbers, Task, Unit};
+use rnn_core::model_file::{Header, Task, Unit};
 use rnn_core::quant::block::Width;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
@@ -50,14 +50,13 @@ pub(crate) fn models(board: &Board) -> Result<Vec<Tested>> {
         anyhow::Ok(())
     };
     let header = Header {
-        task: Task::Forecast { mode: Mode::Residual, target: 0 },
-        inputs: 1,
-        layers: Layers::one(Kind::Elman(Activation::Tanh), 32),
-        window: 0,
         self_tests: 16,
-        two_biases: false,
-        numbers: Numbers::Float,
         seed: 1,
+        ..Header::new(
+            Task::Forecast { mode: Mode::Residual, target: 0 },
+            1,
+            Layers::one(Kind::Elman(Activation::Tanh), 32),
+        )
     };
     let windowed = Header {
         task: Task::Forecast { mode: Mode::Raw, target: 0 },

@@ -39,6 +39,7 @@ use crate::quant::Plan;
 use crate::quant::block::{Format, Layout, Width};
 use crate::scaling::Mode;
 
+mod embed;
 mod encode;
 mod integers;
 mod read;
@@ -257,6 +258,20 @@ pub struct Header {
 }
 
 impl Header {
+    /// A model in `f32` that carries its state, without self-test samples.
+    pub const fn new(task: Task, inputs: usize, layers: Layers) -> Self {
+        Header {
+            task,
+            inputs,
+            layers,
+            window: 0,
+            self_tests: 0,
+            two_biases: false,
+            numbers: Numbers::Float,
+            seed: 0,
+        }
+    }
+
     /// The network's sizes.
     pub const fn shape(&self) -> Shape {
         Shape { inputs: self.inputs, layers: self.layers, outputs: self.inputs }

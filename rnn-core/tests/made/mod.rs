@@ -82,14 +82,13 @@ where
 }
 
 pub(crate) const TINY_HEADER: Header = Header {
-    task: Task::Forecast { mode: Mode::Difference, target: 1 },
-    inputs: 2,
-    layers: Layers::one(Kind::Elman(Activation::Tanh), 3),
-    window: 0,
     self_tests: 3,
-    two_biases: false,
-    numbers: Numbers::Float,
     seed: 0x0123_4567_89AB_CDEF,
+    ..Header::new(
+        Task::Forecast { mode: Mode::Difference, target: 1 },
+        2,
+        Layers::one(Kind::Elman(Activation::Tanh), 3),
+    )
 };
 
 pub(crate) fn tiny_model() -> Tiny {

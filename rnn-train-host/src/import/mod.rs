@@ -1,7 +1,7 @@
 //! Networks from elsewhere: PyTorch's state in a safetensors file.
 
 use anyhow::{Context, Result, ensure};
-use rnn_core::model_file::{Header, LIMIT, MODULE, Numbers, Task, VOCABULARY_LIMIT};
+use rnn_core::model_file::{Header, LIMIT, MODULE, Task, VOCABULARY_LIMIT};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Channel;
 
@@ -77,14 +77,10 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
 
     // What an export made of one bias stays one, unless somebody trained the other one meanwhile.
     let mut header = Header {
-        task,
-        inputs,
-        layers,
         window,
-        self_tests: 0,
         two_biases: true,
-        numbers: Numbers::Float,
         seed: description.seed.unwrap_or(0),
+        ..Header::new(task, inputs, layers)
     };
     let samples = description.samples.unwrap_or_else(|| made_up_samples(&header, &channels));
     header.self_tests = samples.len() / header.sample_length();

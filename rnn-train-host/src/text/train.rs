@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use rnn_core::layers::{Kind, Layers, MAX_LAYERS};
-use rnn_core::model_file::{Header, LIMIT, Numbers, Task, Unit, VOCABULARY_LIMIT};
+use rnn_core::model_file::{Header, LIMIT, Task, Unit, VOCABULARY_LIMIT};
 
 use super::streams::Streams;
 use super::trainee::{Setting, Trainee};
@@ -211,14 +211,9 @@ fn header(vocabulary: &Vocabulary, options: &Options) -> Header {
     let layers = (1..options.layers)
         .fold(one, |layers, _| layers.with(options.kind, options.hidden).unwrap_or(layers));
     Header {
-        task: Task::Text(vocabulary.unit),
-        inputs: vocabulary.len(),
-        layers,
-        window: 0,
         self_tests: SELF_TESTS,
-        two_biases: false,
-        numbers: Numbers::Float,
         seed: options.seed,
+        ..Header::new(Task::Text(vocabulary.unit), vocabulary.len(), layers)
     }
 }
 

@@ -13,7 +13,7 @@ use rnn_core::kernel::integer::{self, LAYOUT};
 use rnn_core::kernel::{Columns, Inference, inference_form};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::lstm::Lstm;
-use rnn_core::model_file::{Header, Numbers, Task};
+use rnn_core::model_file::{Header, Task};
 use rnn_core::network::{Network, NetworkRef, Shape};
 use rnn_core::parameters::Parameters;
 use rnn_core::quant::block::Width;
@@ -108,14 +108,8 @@ fn integers(
     width: Width,
 ) -> anyhow::Result<Figures> {
     let header = Header {
-        task: Task::Forecast { mode: Mode::Raw, target: 0 },
-        inputs: 1,
-        layers: Layers::one(kind, hidden),
-        window: 0,
-        self_tests: 0,
-        two_biases: false,
-        numbers: Numbers::Float,
         seed: 1,
+        ..Header::new(Task::Forecast { mode: Mode::Raw, target: 0 }, 1, Layers::one(kind, hidden))
     };
     let scale = 8192.0;
     let model = quantize_with(&random_model(header), vec![scale], width, LAYOUT)?;
