@@ -65,7 +65,7 @@ impl Made {
     }
 }
 
-const fn scales(
+pub(crate) const fn scales(
     level_mean: f32,
     level_deviation: f32,
     difference_mean: f32,
