@@ -56,32 +56,6 @@ pub(super) fn form() -> &'static str {
     }
 }
 
-/// Lanes whose sums are compiled once for all networks: the call costs less than the constants of a
-/// fixed size gain.
-trait Sums: Lanes {
-    /// [`all`]
-    ///
-    /// # Safety
-    /// As for [`all`]; the processor has the form's instructions.
-    unsafe fn all<W: Weight>(rows: Rows, narrow: Product<W>, tiles: usize);
-}
-
-macro_rules! sums {
-    ($lanes:ty, $features:literal) => {
-        impl Sums for $lanes {
-            #[inline(never)]
-            #[target_feature(enable = $features)]
-            unsafe fn all<W: Weight>(rows: Rows, narrow: Product<W>, tiles: usize) {
-                unsafe { all::<Self, W>(rows, narrow, tiles) }
-            }
-        }
-    };
-}
-
-sums!(Zmm<true>, "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2");
-sums!(Zmm<false>, "avx512f,avx512bw,avx512vl,avx512dq,avx2");
-sums!(Two, "avx2");
-
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2")]
 fn run_avx512_vnni<W: IntegerWork>(work: &mut W) -> W::Output {
     work.run::<Vectors<Zmm<true>>>()
@@ -121,7 +95,7 @@ fn plain(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
 /// For [`Layout::Panels`]; what lies otherwise is left to [`Portable`].
 struct Vectors<V>(core::marker::PhantomData<V>);
 
-impl<V: Sums> Kernel for Vectors<V> {
+impl<V: Lanes> Kernel for Vectors<V> {
     #[inline(always)]
     fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
         let (rows, columns) = (out.len(), block.narrow_columns);
@@ -158,9 +132,9 @@ impl<V: Sums> Kernel for Vectors<V> {
         // SAFETY: the sizes were checked; the form's instructions are there.
         unsafe {
             match block.narrow {
-                Narrow::Bytes(w) => V::all(rows, Product { w: w.as_ptr(), x, pairs }, tiles),
+                Narrow::Bytes(w) => all::<V, i8>(rows, Product { w: w.as_ptr(), x, pairs }, tiles),
                 Narrow::Halves(w) | Narrow::Pairs(w) => {
-                    V::all(rows, Product { w: w.as_ptr(), x, pairs }, tiles)
+                    all::<V, i16>(rows, Product { w: w.as_ptr(), x, pairs }, tiles)
                 }
             }
         }
