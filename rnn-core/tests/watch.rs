@@ -49,19 +49,10 @@ impl<'m> Stream<'m> {
     /// Takes a sample that comes so many periods after the last call, or none.
     fn step(&mut self, sample: Option<[f32; 2]>, elapsed: f32) -> Sight {
         let sample = sample.as_ref().map(|sample| sample.as_slice());
-        let (admitted, faults) = (&mut self.admitted, &mut self.faults);
-        let tracks = &mut self.tracks;
-        let admission = admit(
-            &RULES,
-            &LIMITS,
-            &mut self.clock,
-            tracks,
-            sample,
-            elapsed,
-            &self.expected,
-            admitted,
-            faults,
-        );
+        let channels = LIMITS.iter().zip(&mut self.tracks);
+        let own = (&mut self.admitted[..], &mut self.faults[..]);
+        let admission =
+            admit(&RULES, &mut self.clock, channels, sample, elapsed, &self.expected, own);
         if admission.restart {
             self.predictor = Predictor::new(self.model);
         }

@@ -128,6 +128,8 @@ pub struct Clock {
     missed: bool,
     /// Whether a channel is blind.
     blind: bool,
+    /// Whether the last prediction rests on samples alone.
+    sound: bool,
     /// Steps until predictions are to be trusted.
     recovering: u32,
 }
@@ -141,6 +143,7 @@ impl Clock {
             passed_over: 0,
             missed: false,
             blind: false,
+            sound: false,
             recovering: rules.warm_up,
         }
     }
@@ -188,24 +191,24 @@ pub struct Admission {
     pub restart: bool,
     /// How far the prediction after this step is to be trusted.
     pub sight: Sight,
+    /// Whether the prediction of this sample rests on samples alone, so that it can be compared.
+    pub comparable: bool,
 }
 
-/// Decides what of a sample reaches the network: writes to `admitted` what it reads, and to `faults`
-/// why a value isn't among it. I values each.
+/// Decides what of a sample reaches the network.
 ///
-/// `sample`: `None` where none came when one was due. `elapsed`: sampling periods since the last call;
-/// NaN where there is no clock, and times aren't checked. `expected`: the network's last prediction.
-#[allow(clippy::too_many_arguments)] // What is fixed, what is remembered, what comes, what is written.
-pub fn admit(
+/// `channels`: what is fixed and what is remembered of each. `sample`: `None` where none came when one
+/// was due. `elapsed`: sampling periods since the last call; NaN where there is no clock, and times
+/// aren't judged. `expected`: the network's last prediction. Written are what the network reads, and
+/// why a value isn't among it, I values each.
+pub fn admit<'a>(
     rules: &Rules,
-    limits: &[Limits],
     clock: &mut Clock,
-    tracks: &mut [Track],
+    channels: impl Iterator<Item = (&'a Limits, &'a mut Track)>,
     sample: Option<&[f32]>,
     elapsed: f32,
     expected: &[f32],
-    admitted: &mut [f32],
-    faults: &mut [Option<Fault>],
+    (admitted, faults): (&mut [f32], &mut [Option<Fault>]),
 ) -> Admission {
     let (fault, step) = match sample {
         Some(_) => clock.judge(rules, elapsed),
@@ -214,12 +217,11 @@ pub fn admit(
             (Some(Fault::Missing), true)
         }
     };
-    let was_blind = clock.blind;
-    let mut blind = false;
+    let comparable = clock.sound;
+    let (mut blind, mut sound) = (false, true);
     let mut sent = sample.unwrap_or_default().iter();
-    let channels = limits.iter().zip(tracks.iter_mut()).zip(expected);
-    let results = admitted.iter_mut().zip(faults.iter_mut());
-    for (((limits, track), &expected), (admitted, result)) in channels.zip(results) {
+    let results = admitted.iter_mut().zip(faults).zip(expected);
+    for ((limits, track), ((admitted, result), &expected)) in channels.zip(results) {
         let value = sent.next().copied().unwrap_or(MISSING);
         // What came too early isn't the channel's next value.
         let own = if step { track.judge(limits, value) } else { None };
@@ -230,9 +232,10 @@ pub fn admit(
             track.faulty = if valid { 0 } else { track.faulty.saturating_add(1) };
         }
         blind |= track.faulty > rules.hold;
+        sound &= valid;
     }
+    let restart = clock.blind && !blind;
     clock.blind = blind;
-    let restart = was_blind && !blind;
     if restart {
         clock.recovering = rules.warm_up;
     }
@@ -244,7 +247,10 @@ pub fn admit(
         (false, 0) => Sight::Clear,
         (false, _) => Sight::Recovering,
     };
-    Admission { step, restart, sight }
+    if step {
+        clock.sound = sound && sight == Sight::Clear;
+    }
+    Admission { step, restart, sight, comparable }
 }
 
 /// Denormal numbers, which some chips take for 0, become 0 everywhere.
