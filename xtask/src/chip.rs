@@ -132,6 +132,7 @@ pub(crate) fn random_model(header: Header) -> Model {
         parameters: uniform(header.shape().parameters(), 0.4).into(),
         integers: Vec::new(),
         samples,
+        watch: None,
     }
 }
 

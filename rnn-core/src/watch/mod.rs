@@ -104,9 +104,12 @@ pub struct Verdict {
     pub restart: bool,
     /// How far the prediction after this step is to be trusted.
     pub sight: Sight,
-    /// How little the sample fits: the highest [`score`] of its sound values, 0 where there is none.
+    /// How little the sample fits: the highest [`score`] of its values, as far as they came in time and
+    /// are numbers that move; 0 where there is none.
     pub score: f32,
-    /// Whether that is above the threshold.
+    /// Whether a value lies outside its channel's range.
+    pub out_of_range: bool,
+    /// Whether it is, or the score is above the threshold.
     pub alarm: bool,
 }
 
@@ -140,17 +143,24 @@ pub fn judge(
     let own = (&mut *admitted, &mut *faults);
     let admission = admit(rules, clock, known.zip(remembered), values, elapsed, expected, own);
     let Admission { step, restart, sight, comparable } = admission;
-    let mut score = 0.0;
-    let sound = admitted.iter().zip(faults.iter()).zip(expected);
-    let remembered = channels.iter().zip(memory);
-    for ((channel, memory), ((&value, fault), &expected)) in remembered.zip(sound) {
+    let (mut score, mut out_of_range) = (0.0, false);
+    let sent = values.unwrap_or_default().iter().zip(faults.iter()).zip(expected);
+    for ((channel, memory), ((&value, fault), &expected)) in channels.iter().zip(memory).zip(sent) {
+        let predicted = if comparable { expected } else { f32::NAN };
+        let mut scales = memory.scales;
+        let own = match fault {
+            None | Some(Fault::OutOfRange) => scales.score(&channel.usual, value, predicted),
+            Some(_) => 0.0,
+        };
+        // What is at fault doesn't fit, but it teaches nothing.
         if fault.is_none() {
-            let predicted = if comparable { expected } else { f32::NAN };
-            let own = memory.scales.score(&channel.usual, value, predicted);
-            score = if own > score { own } else { score };
+            memory.scales = scales;
         }
+        score = if own > score { own } else { score };
+        out_of_range |= *fault == Some(Fault::OutOfRange);
     }
-    Verdict { step, restart, sight, score, alarm: score > threshold }
+    let alarm = out_of_range || score > threshold;
+    Verdict { step, restart, sight, score, out_of_range, alarm }
 }
 
 /// A [`Watch`] in the middle of a stream.

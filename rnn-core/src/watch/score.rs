@@ -88,6 +88,11 @@ impl Scales {
         Scales { residual: usual.residual, fast: 0.0, slow: 0.0, level: usual.level, samples: 0 }
     }
 
+    /// |f - g|, in standard deviations of the level.
+    pub fn apart(&self) -> f32 {
+        (self.fast - self.slow).abs()
+    }
+
     /// Takes a sound value and what was predicted for it; NaN where nothing was.
     #[inline]
     pub fn ratios(&mut self, usual: &Usual, value: f32, predicted: f32) -> Ratios {
@@ -104,7 +109,7 @@ impl Scales {
         let z = larger(smaller(z, LIMIT), -LIMIT);
         self.fast += larger(FAST, all) * (z - self.fast);
         self.slow += larger(SLOW, all) * (z - self.slow);
-        let apart = (self.fast - self.slow).abs();
+        let apart = self.apart();
         let level = apart / larger(self.level, FLOOR * usual.level);
         self.level += LEVEL_STEP * (smaller(apart, CLIP * self.level) - self.level);
         Ratios { residual, level }

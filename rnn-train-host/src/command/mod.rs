@@ -1,5 +1,6 @@
 //! The subcommands: each takes its arguments and returns what goes to standard output.
 
+pub(crate) mod detect;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod forecast;
@@ -10,6 +11,7 @@ pub(crate) mod stream;
 pub(crate) mod text;
 pub(crate) mod train;
 pub(crate) mod tune;
+mod watch;
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};

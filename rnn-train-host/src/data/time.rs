@@ -25,6 +25,22 @@ pub struct TimeColumn {
 }
 
 impl TimeColumn {
+    /// The time of row `t` as text; "-" where it couldn't be understood.
+    pub fn written(&self, t: usize) -> String {
+        let time = self.times.get(t).copied().unwrap_or(f64::NAN);
+        if time.is_nan() {
+            return "-".into();
+        }
+        let instant = jiff::Timestamp::from_millisecond((time * 1e3).round() as i64);
+        match instant {
+            Ok(instant) if self.calendar => {
+                let civil = jiff::tz::TimeZone::UTC.to_datetime(instant);
+                civil.strftime("%Y-%m-%d %H:%M:%S%.f").to_string()
+            }
+            _ => time.to_string(),
+        }
+    }
+
     /// How many steps of the usual length lie between row t - 1 and row t; NaN where that isn't known.
     pub fn elapsed(&self, t: usize) -> f64 {
         let time = |t: usize| self.times.get(t).copied().unwrap_or(f64::NAN);

@@ -18,7 +18,11 @@ const END: [&str; 2] = ["end", "window_end"];
 ///
 /// # Errors
 /// What can't be understood, with its line.
-pub fn read(path: &Path, data: &Path, time: Option<&TimeColumn>) -> Result<Vec<RangeInclusive<f64>>> {
+pub fn read(
+    path: &Path,
+    data: &Path,
+    time: Option<&TimeColumn>,
+) -> Result<Vec<RangeInclusive<f64>>> {
     read_windows(path, data, time).with_context(|| format!("{}", path.display()))
 }
 
@@ -93,7 +97,15 @@ impl Agreement {
         let recall = found as f64 / windows.len() as f64;
         let sum = precision.unwrap_or(0.0) + recall;
         let f1 = if sum > 0.0 { 2.0 * precision.unwrap_or(0.0) * recall / sum } else { 0.0 };
-        Agreement { windows: windows.len(), found, alarms: alarms.len(), inside, precision, recall, f1 }
+        Agreement {
+            windows: windows.len(),
+            found,
+            alarms: alarms.len(),
+            inside,
+            precision,
+            recall,
+            f1,
+        }
     }
 }
 
