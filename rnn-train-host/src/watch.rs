@@ -1,5 +1,7 @@
 //! What is watched for in a stream: fitted to a log, kept in the model file, and run as a device runs it.
 
+use std::borrow::Cow;
+
 use anyhow::{Result, ensure};
 use rnn_core::model_file::{ModelFile, WatchContents};
 use rnn_core::scaling::{Channel, Mode};
@@ -7,7 +9,8 @@ use rnn_core::watch::guard::{Clock, Fault, Limits, Rules};
 use rnn_core::watch::score::{Ratios, Scales, Usual, threshold};
 use rnn_core::watch::{self, Memory, Sample, Verdict, Watched};
 
-use crate::data::{Split, Table, TimeColumn};
+use crate::data::{Split, Table, TimeColumn, as_sent};
+use crate::device::stream::{Sent, Told};
 use crate::model::{Model, Predictor};
 
 /// False alarms per sample, where nothing else is asked for: one in 16384.
@@ -86,6 +89,12 @@ impl Watch {
         let (rules, threshold) = file.watch_rules();
         let channels = (0..file.header.inputs).map(|i| file.watched(i)).collect();
         Watch { rules, period: file.period(), threshold, channels }
+    }
+
+    /// Nothing is known of so many channels: see [`rnn_core::watch::Watch::NONE`].
+    pub fn none(channels: usize) -> Self {
+        let watch::Watch { rules, threshold, .. } = watch::Watch::<0>::NONE;
+        Watch { rules, period: 0.0, threshold, channels: vec![Watched::NOT; channels] }
     }
 
     pub(crate) fn contents(&self) -> WatchContents<'_> {
@@ -216,10 +225,17 @@ fn times(time: Option<&TimeColumn>, rows: usize) -> [f32; 2] {
     [(early / LEEWAY / LEEWAY).min(0.5) as f32, (late * LEEWAY).max(LEEWAY) as f32]
 }
 
+/// What a sensor has sent in row `t` of a log, and when.
+pub fn sent(table: &Table, t: usize) -> Sent {
+    let values = table.rows().row(t).iter().map(|&value| as_sent(value));
+    let elapsed = table.time.as_ref().map_or(f64::NAN, |time| time.elapsed(t));
+    Sent { values: Some(values.collect()), elapsed: elapsed as f32 }
+}
+
 /// A model's predictor with its watch, in the middle of a stream.
 #[derive(Debug, Clone)]
 pub struct Watching<'m> {
-    watch: &'m Watch,
+    watch: Cow<'m, Watch>,
     predictor: Predictor<'m>,
     clock: Clock,
     memory: Vec<Memory>,
@@ -229,19 +245,20 @@ pub struct Watching<'m> {
 }
 
 impl<'m> Watching<'m> {
-    /// Before the first sample; `None` for a model that doesn't say what is watched for.
-    pub fn new(model: &'m Model) -> Option<Self> {
-        let watch = model.watch.as_ref()?;
-        let channels = watch.channels.len();
-        Some(Watching {
-            watch,
+    /// Before the first sample. A model that doesn't say what is watched for lets in what is a number.
+    pub fn new(model: &'m Model) -> Self {
+        let channels = model.header.inputs;
+        let watch =
+            model.watch.as_ref().map_or_else(|| Cow::Owned(Watch::none(channels)), Cow::Borrowed);
+        Watching {
             predictor: model.predictor(),
             clock: Clock::new(&watch.rules),
             memory: watch.channels.iter().map(Memory::new).collect(),
+            watch,
             expected: vec![f32::NAN; channels],
             admitted: vec![0.0; channels],
             faults: vec![None; channels],
-        })
+        }
     }
 
     /// Judges a sample, `elapsed` periods after the last call, and makes a step on what is admitted of
@@ -258,6 +275,13 @@ impl<'m> Watching<'m> {
             expected.copy_from_slice(predictor.step(admitted));
         }
         verdict
+    }
+
+    /// The same for what would be sent to a device.
+    pub fn judge(&mut self, sent: &Sent) -> Told {
+        let verdict = self.step(sent.values.as_deref(), sent.elapsed);
+        let faults = self.faults.iter().map(|fault| fault.map_or(0, |fault| fault as u8));
+        Told { verdict, faults: faults.collect(), prediction: self.expected.clone() }
     }
 
     /// The prediction of the next sample.

@@ -68,7 +68,7 @@ fn host_and_fixed_size_agree_in_every_bit() {
     let mut watcher = Watcher::new(&watch);
     let read = Model::from_bytes(&bytes).unwrap();
     assert_eq!(read.watch, model.watch);
-    let mut watching = Watching::new(&read).unwrap();
+    let mut watching = Watching::new(&read);
 
     let random = &mut SplitMix64::new(9);
     let wrong = [f32::NAN, MISSING, f32::INFINITY, 1e9, -1e-40];

@@ -181,6 +181,13 @@ pub enum Sight {
     Blind = 2,
 }
 
+impl Sight {
+    /// The one of this number.
+    pub fn of(number: u8) -> Option<Sight> {
+        [Sight::Clear, Sight::Recovering, Sight::Blind].into_iter().find(|s| *s as u8 == number)
+    }
+}
+
 /// What became of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {

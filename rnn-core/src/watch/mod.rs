@@ -113,6 +113,18 @@ pub struct Verdict {
     pub alarm: bool,
 }
 
+impl Verdict {
+    /// Of a sample that is let in, in a stream where anything fits.
+    pub const FITS: Verdict = Verdict {
+        step: true,
+        restart: false,
+        sight: Sight::Clear,
+        score: 0.0,
+        out_of_range: false,
+        alarm: false,
+    };
+}
+
 /// A sample, what was predicted for it, and what is made of it, as slices of I values.
 #[derive(Debug)]
 pub struct Sample<'a> {
@@ -204,6 +216,11 @@ impl<'w, const I: usize> Watcher<'w, I> {
     /// Why a value isn't among it.
     pub fn faults(&self) -> &[Option<Fault>; I] {
         &self.faults
+    }
+
+    /// The network's last prediction; NaN before the first.
+    pub fn expected(&self) -> &[f32; I] {
+        &self.expected
     }
 
     /// Notes what the network has predicted.

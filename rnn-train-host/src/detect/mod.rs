@@ -3,13 +3,14 @@
 
 pub mod labels;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use rnn_core::watch::Verdict;
 use rnn_core::watch::guard::{Fault, Sight};
 
-use crate::data::{Table, as_sent};
+use crate::data::Table;
+use crate::device::stream::Sent;
 use crate::model::Model;
-use crate::watch::Watching;
+use crate::watch::{Watching, sent};
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,15 +35,15 @@ impl Row {
 /// # Errors
 /// When the model doesn't say what is watched for.
 pub fn detect(model: &Model, table: &Table) -> Result<Vec<Row>> {
-    let mut watching = Watching::new(model).context(
+    ensure!(
+        model.watch.is_some(),
         "the model doesn't say what is usual in its stream, so nothing can be unusual; `rnn train` and `rnn tune` write models that do",
-    )?;
-    let rows = table.rows();
-    let elapsed = |t: usize| table.time.as_ref().map_or(f64::NAN, |time| time.elapsed(t));
-    let judged = (0..rows.len()).map(|t| {
-        let sent: Vec<f32> = rows.row(t).iter().map(|&value| as_sent(value)).collect();
+    );
+    let mut watching = Watching::new(model);
+    let judged = (0..table.rows().len()).map(|t| {
+        let Sent { values, elapsed } = sent(table, t);
         let predicted = watching.expected().to_vec();
-        let verdict = watching.step(Some(&sent), elapsed(t) as f32);
+        let verdict = watching.step(values.as_deref(), elapsed);
         Row { predicted, verdict, faults: watching.faults().to_vec() }
     });
     Ok(judged.collect())
