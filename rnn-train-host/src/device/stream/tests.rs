@@ -98,12 +98,12 @@ fn stream(fault: fn(usize, &mut Vec<u8>)) -> (Comparison, Stats, u32) {
     let mut session = open(fault);
     session.expect_model(INFO).unwrap();
     let samples = (0..300).map(|i| Sent::timeless(&[i as f32 * 0.1]));
-    let (mut sum, mut steps) = (0.0, 0);
+    let (mut sum, mut steps) = (0.0, 0u32);
     let comparison = session
         .compare(samples, |sent| {
             sum += sent.values.as_ref().unwrap()[0];
             steps += 1;
-            told(sum, steps % 2)
+            told(sum, steps as u8 % 2)
         })
         .unwrap();
     let stats = session.stats().unwrap();
