@@ -1,6 +1,7 @@
 //! The subcommands: each takes its arguments and returns what goes to standard output.
 
 pub(crate) mod detect;
+pub(crate) mod device;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod forecast;

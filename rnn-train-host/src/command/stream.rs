@@ -18,12 +18,12 @@ pub(crate) struct Arguments {
     model: PathBuf,
     /// CSV file with the model's columns.
     data: PathBuf,
-    /// The device: qemu:MACHINE, such as qemu:mps2-an386.
+    /// The device: qemu:MACHINE, such as qemu:mps2-an386, or serial:PORT, serial:PORT@BAUD.
     #[arg(long)]
     device: Device,
-    /// Firmware to start on it (an ELF file built with this model).
+    /// Firmware to start on an emulated device (an ELF file built with this model).
     #[arg(long, value_name = "ELF")]
-    firmware: PathBuf,
+    firmware: Option<PathBuf>,
     /// Samples of the test part to stream at least; it is repeated, the state carried on, until
     /// there are so many.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -48,10 +48,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         let again = t == test.start && step != t;
         if again { Sent { elapsed: f32::NAN, ..sent } } else { sent }
     });
+    let firmware = arguments.firmware.as_deref();
     let report =
-        device::run(&arguments.device, &arguments.firmware, model.info()?, samples, |sent| {
-            watching.judge(sent)
-        })?;
+        device::run(&arguments.device, firmware, model.info()?, samples, |s| watching.judge(s))?;
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();
     let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);
