@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod inspect;
+mod live_view;
 pub(crate) mod quantize;
 pub(crate) mod stream;
 pub(crate) mod text;

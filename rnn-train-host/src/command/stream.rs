@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
@@ -9,6 +10,7 @@ use rnn_train_host::report::figure;
 use rnn_train_host::watch::{Watching, sent};
 use serde_json::json;
 
+use super::live_view::{Live, View};
 use super::{Output, read_for};
 
 /// Stream a log through a device that carries the model, and compare every bit with this machine's.
@@ -28,6 +30,9 @@ pub(crate) struct Arguments {
     /// there are so many.
     #[arg(long, value_name = "N", default_value_t = 1)]
     steps: usize,
+    /// No live view, even on a terminal.
+    #[arg(long)]
+    plain: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -49,8 +54,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         if again { Sent { elapsed: f32::NAN, ..sent } } else { sent }
     });
     let firmware = arguments.firmware.as_deref();
-    let report =
-        device::run(&arguments.device, firmware, model.info()?, samples, |s| watching.judge(s))?;
+    let total = test.start + rounds * test.len();
+    let mut live = if arguments.plain || arguments.json || !std::io::stdout().is_terminal() {
+        None
+    } else {
+        let threshold = model.watch.as_ref().map_or(f32::MAX, |watch| watch.threshold);
+        let target = model.target();
+        Some(Live::start(View::new(target, &model.names[target], total, threshold))?)
+    };
+    let report = device::run(
+        &arguments.device,
+        firmware,
+        model.info()?,
+        samples,
+        |sent| watching.judge(sent),
+        |seen| live.as_mut().map_or(Ok(()), |live| live.take(seen)),
+    )?;
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();
     let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);

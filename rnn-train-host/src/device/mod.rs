@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::str::FromStr;
-use stream::{Comparison, Sent, Session};
+use stream::{Comparison, Seen, Sent, Session};
 
 /// A device as it is named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub struct Report {
 }
 
 /// Starts `firmware` (an ELF file) on an emulated `device`, streams `samples` through it, and compares what it makes
-/// of them with what `judge` does, bit for bit.
+/// of them with what `judge` does, bit for bit; `each` hears of every one.
 ///
 /// # Errors
 /// As [`converse`]. Differing bits are no error: they are in the report.
@@ -88,9 +88,10 @@ pub fn run(
     expected: Info,
     samples: impl IntoIterator<Item = Sent>,
     judge: impl FnMut(&Sent) -> stream::Told,
+    each: impl FnMut(&Seen<'_>) -> Result<()>,
 ) -> Result<Report> {
     let (comparison, told) =
-        converse(device, firmware, expected, |session| session.compare(samples, judge))?;
+        converse(device, firmware, expected, |session| session.compare(samples, judge, each))?;
     let Told { stats, damaged, log } = told;
     Ok(Report {
         comparison,
