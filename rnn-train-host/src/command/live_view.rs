@@ -5,7 +5,7 @@ use std::io::{Stdout, stdout};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
@@ -166,9 +166,9 @@ fn keep<T>(values: &mut VecDeque<T>, value: T, most: usize) {
 }
 
 /// A view on the terminal.
-pub(crate) struct Live<B: Backend = CrosstermBackend<Stdout>> {
+pub(crate) struct Live {
     view: View,
-    terminal: Terminal<B>,
+    terminal: Terminal<CrosstermBackend<Stdout>>,
     drawn: Option<Instant>,
 }
 
@@ -177,7 +177,7 @@ impl Live {
     pub(crate) fn start(view: View) -> Result<Self> {
         let options = TerminalOptions { viewport: Viewport::Inline(HEIGHT) };
         let terminal = Terminal::with_options(CrosstermBackend::new(stdout()), options)
-            .context("the terminal can't show the stream; use --plain")?;
+            .context("this terminal doesn't say where its cursor is")?;
         Ok(Live { view, terminal, drawn: None })
     }
 
@@ -192,6 +192,16 @@ impl Live {
             self.drawn = Some(Instant::now());
         }
         Ok(())
+    }
+}
+
+impl Drop for Live {
+    /// What is printed next comes below.
+    fn drop(&mut self) {
+        let below = self.terminal.get_frame().area().bottom();
+        // Nothing is lost where the terminal is gone.
+        let _ = self.terminal.set_cursor_position((0, below.saturating_sub(1)));
+        println!();
     }
 }
 

@@ -60,7 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     } else {
         let threshold = model.watch.as_ref().map_or(f32::MAX, |watch| watch.threshold);
         let target = model.target();
-        Some(Live::start(View::new(target, &model.names[target], total, threshold))?)
+        let live = Live::start(View::new(target, &model.names[target], total, threshold));
+        live.inspect_err(|error| eprintln!("note: no live view: {error:#}")).ok()
     };
     let report = device::run(
         &arguments.device,
@@ -70,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         |sent| watching.judge(sent),
         |seen| live.as_mut().map_or(Ok(()), |live| live.take(seen)),
     )?;
+    drop(live);
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();
     let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);
