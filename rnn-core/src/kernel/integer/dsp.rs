@@ -47,8 +47,9 @@ fn start(block: &BlockRef<'_>, hot: OneHot, out: &mut [i32]) {
 }
 
 /// For narrow weights that take so many words per tile and pair of columns; where `out` is started, `v`
-/// holds the values of the narrow columns alone.
-#[inline(never)]
+/// holds the values of the narrow columns alone. Inlined: of the checks of sizes that the compiler knows
+/// no code is left.
+#[inline(always)]
 fn multiply<const WORDS: usize>(
     block: &BlockRef<'_>,
     mut started: bool,
