@@ -1,7 +1,8 @@
 //! Writing.
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Numbers, Task, Unit, VERSION, kind_bytes,
+    CRC, Error, HAND_OVER_AT, HEADER, Header, MAGIC, MODULE, Numbers, Task, Unit, VERSION,
+    kind_bytes,
 };
 use crate::layers::MAX_LAYERS;
 use crate::scaling::{Channel, Mode};
@@ -95,7 +96,8 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
         writer.put(&(number as u32).to_le_bytes());
     }
     writer.put(&header.seed.to_le_bytes());
-    writer.put(&[0; LAYERS_AT - 48]);
+    writer.put(&[0; HAND_OVER_AT - 48]);
+    writer.put(&[u8::from(header.hand_over)]);
     for layer in header.shape().layers() {
         writer.put(&kind_bytes(layer.kind));
         writer.put(&(layer.hidden as u16).to_le_bytes());

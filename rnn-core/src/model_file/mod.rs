@@ -17,7 +17,8 @@
 //! | 32 | length of the whole file (u32) |
 //! | 36 | bytes of a name N (u32): 64 for channels, 4 for characters, 32 for words |
 //! | 40 | seed of the training (u64) |
-//! | 48 | 0 (16 bytes) |
+//! | 48 | 0 (15 bytes) |
+//! | 63 | 1 if the state of the model before it is handed over, 0 if it starts from rest (u8) |
 //! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
 //! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
 //! | | f32: the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I) |
@@ -49,6 +50,7 @@ pub use read::ModelFile;
 
 const MAGIC: [u8; 8] = *b"RNNMODEL";
 const VERSION: u16 = 2;
+const HAND_OVER_AT: usize = 63;
 const LAYERS_AT: usize = 64;
 const HEADER: usize = LAYERS_AT + 4 * MAX_LAYERS;
 /// Longest channel name in bytes.
@@ -64,7 +66,7 @@ pub const VOCABULARY_LIMIT: usize = 65_535;
 /// Longest file in bytes.
 const LENGTH_LIMIT: u64 = 1 << 30;
 
-const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+pub(crate) const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// What is wrong with the bytes of a model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,10 +257,12 @@ pub struct Header {
     pub numbers: Numbers,
     /// Seed of the training.
     pub seed: u64,
+    /// Whether it takes over the state of the model that ran before, if that one has its shape.
+    pub hand_over: bool,
 }
 
 impl Header {
-    /// A model in `f32` that carries its state, without self-test samples.
+    /// A model in `f32` that carries its state and starts from rest, without self-test samples.
     pub const fn new(task: Task, inputs: usize, layers: Layers) -> Self {
         Header {
             task,
@@ -269,6 +273,7 @@ impl Header {
             two_biases: false,
             numbers: Numbers::Float,
             seed: 0,
+            hand_over: false,
         }
     }
 

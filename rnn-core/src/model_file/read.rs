@@ -1,8 +1,8 @@
 //! Reading, also in a `const`.
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Numbers, Task, Unit, VERSION,
-    integers, kind_of,
+    CRC, Error, HAND_OVER_AT, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Numbers, Task, Unit,
+    VERSION, integers, kind_of,
 };
 use crate::layers::{Layers, MAX_LAYERS};
 use crate::quant::IntegerNetwork;
@@ -41,6 +41,10 @@ impl Header {
         if two_biases > 1 {
             return Err(Error::Field { offset: 15 });
         }
+        let [hand_over] = at(bytes, HAND_OVER_AT);
+        if hand_over > 1 {
+            return Err(Error::Field { offset: HAND_OVER_AT });
+        }
         let layers = match layers(bytes) {
             Ok(layers) => layers,
             Err(error) => return Err(error),
@@ -54,6 +58,7 @@ impl Header {
             two_biases: two_biases == 1,
             numbers,
             seed: u32_at(bytes, 40) as u64 | (u32_at(bytes, 44) as u64) << 32,
+            hand_over: hand_over == 1,
         };
         if let Err(error) = header.check_sizes() {
             return Err(error);
@@ -65,7 +70,7 @@ impl Header {
             return Err(Error::Field { offset: 36 });
         }
         let mut offset = 48;
-        while offset < LAYERS_AT {
+        while offset < HAND_OVER_AT {
             let [byte] = at(bytes, offset);
             if byte != 0 {
                 return Err(Error::Field { offset });
