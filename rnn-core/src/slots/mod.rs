@@ -121,29 +121,29 @@ impl<F: NorFlash> Slots<F> {
     }
 
     /// Makes the model that runs the one that wins after every reset, if a cut in the midst of an update
-    /// has left that in doubt: when its record has no seal, or when the other slot holds a whole file
-    /// whose record isn't known to be older. It gets another pair of records then, with a sequence number
-    /// above all that there can be. [`begin`](Self::begin) does it; a device that tells which model it
-    /// runs should do it before.
+    /// has left that in doubt: when its last record has no seal, or when the other slot holds a whole
+    /// file whose record isn't known to be older. It gets another record and seal then, with a sequence
+    /// number above all that there can be. [`begin`](Self::begin) does it; a device that tells which
+    /// model it runs should do it before.
     pub fn settle(&mut self) -> Result<(), Error<F::Error>> {
         let Some(running) = self.running else { return Ok(()) };
-        let (mut sealed, mut blank) = (false, None);
-        for pair in 0..PAIRS {
-            let blocks = self.pair(running.slot, pair);
-            sealed |= blocks[1] == Some(record::encode(Mark::Seal, &running));
-            blank = if blocks == [Some(BLANK); 2] { blank.or(Some(pair)) } else { None };
-        }
         let other = other(running.slot);
-        let rival = self.newest_record(other).unwrap_or(running);
-        let is_older = running.is_newer_than(&rival);
-        let may_win = !is_older && self.was_committed(other);
-        if sealed && !may_win {
+        let used = self.used_pairs(running.slot);
+        let last = record::start(used.saturating_sub(1), Mark::Seal);
+        let seal = self.block(self.area.start(running.slot) + last);
+        let sealed = seal == Some(record::encode(Mark::Seal, &running));
+        let is_older = |record| running.is_newer_than(&record);
+        if sealed && (self.newest_record(other).is_some_and(is_older) || !self.may_win(other)) {
             return Ok(());
         }
-        // One more than a record that was torn has; one more than that if it was torn in its turn.
-        let newest = if is_older { running } else { rival };
-        let model = Model { sequence: newest.sequence.wrapping_add(2), ..running };
-        self.write_pair(&model, blank.ok_or(Error::Full)?)?;
+        if used == PAIRS {
+            return Err(Error::Full);
+        }
+        // Any of the used pairs may be torn, and its sequence number unknown. Each was this much above the
+        // number of a model that ran, with fewer pairs used: the sum of all of them is less.
+        let step = 2 << (used + self.used_pairs(other));
+        let model = Model { sequence: running.sequence.wrapping_add(step), ..running };
+        self.write_pair(&model, used)?;
         self.running = Some(model);
         Ok(())
     }
@@ -152,7 +152,7 @@ impl<F: NorFlash> Slots<F> {
     fn write_pair(&mut self, model: &Model, pair: u32) -> Result<(), Error<F::Error>> {
         for mark in Mark::PAIR {
             let block = record::encode(mark, model);
-            let at = self.area.start(model.slot) + mark.offset(pair);
+            let at = self.area.start(model.slot) + record::start(pair, mark);
             self.flash.write(at, &block).map_err(Error::Flash)?;
             if self.block(at) != Some(block) {
                 return Err(Error::Damaged);
@@ -176,16 +176,20 @@ impl<F: NorFlash> Slots<F> {
         records.reduce(|a, b| if b.is_newer_than(&a) { b } else { a })
     }
 
-    /// Whether a slot holds a whole model file, of the length that its own header says, and something that
-    /// was to be a record.
-    fn was_committed(&mut self, slot: usize) -> bool {
-        if (0..PAIRS).all(|pair| self.pair(slot, pair) == [Some(BLANK); 2]) {
-            return false;
-        }
+    /// Whether a slot may come to count: something was to be a record, and there is a whole model file, of
+    /// the length that its own header says.
+    fn may_win(&mut self, slot: usize) -> bool {
         let file = self.area.file(slot);
         let Some([a, b, c, d, ..]) = self.block(file + LENGTH_AT) else { return false };
         let length = u32::from_le_bytes([a, b, c, d]);
-        length <= self.area.room() && self.crc(file, length).is_some()
+        let whole = length <= self.area.room() && self.crc(file, length).is_some();
+        whole && self.used_pairs(slot) > 0
+    }
+
+    /// Pairs up to the last one that isn't blank.
+    fn used_pairs(&mut self, slot: usize) -> u32 {
+        let used = (0..PAIRS).rev().find(|pair| self.pair(slot, *pair) != [Some(BLANK); 2]);
+        used.map_or(0, |pair| pair + 1)
     }
 
     /// The file's CRC-32 if its last bytes say the same, else `None`.
@@ -206,7 +210,7 @@ impl<F: NorFlash> Slots<F> {
     /// A record and its seal.
     fn pair(&mut self, slot: usize, pair: u32) -> [Option<[u8; BLOCK]>; 2] {
         let start = self.area.start(slot);
-        Mark::PAIR.map(|mark| self.block(start + mark.offset(pair)))
+        Mark::PAIR.map(|mark| self.block(start + record::start(pair, mark)))
     }
 
     /// A block as the flash reads it; `None` where it can't, as some can't read torn words.

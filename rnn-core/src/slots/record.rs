@@ -36,11 +36,11 @@ impl Mark {
             Mark::Seal => *b"RNNSEAL1",
         }
     }
+}
 
-    /// Where it lies in a slot.
-    pub(super) const fn offset(self, pair: u32) -> u32 {
-        (2 * pair + self as u32) * BLOCK as u32
-    }
+/// Where a record or seal of a pair lies in its slot.
+pub(super) const fn start(pair: u32, mark: Mark) -> u32 {
+    (2 * pair + mark as u32) * BLOCK as u32
 }
 
 /// The block that says so of a model.

@@ -92,11 +92,19 @@ impl<F: NorFlash> Slots<F> {
         Ok(model)
     }
 
-    /// Erases the pages that the records and a file of that length take, also those that read blank: an
-    /// erase that was cut leaves such pages, and their bits don't hold.
+    /// Erases the pages that the records and a file of that length take, the one of the records last: with
+    /// its file gone a slot can't come to count. Also those that read blank: an erase that was cut
+    /// leaves such pages, and their bits don't hold.
     fn erase(&mut self, slot: usize, length: u32) -> Result<(), Error<F::Error>> {
-        let from = self.area.start(slot);
-        let to = from + (FILE_AT + length).next_multiple_of(F::ERASE_SIZE as u32);
-        self.flash.erase(from, to).map_err(Error::Flash)
+        let start = self.area.start(slot);
+        let page = F::ERASE_SIZE as u32;
+        let records = FILE_AT.next_multiple_of(page);
+        let end = (FILE_AT + length).next_multiple_of(page);
+        for (from, to) in [(records, end), (0, records)] {
+            if from < to {
+                self.flash.erase(start + from, start + to).map_err(Error::Flash)?;
+            }
+        }
+        Ok(())
     }
 }
