@@ -158,11 +158,11 @@ fn an_erase_beside_a_record_without_a_seal_is_seen() {
 }
 
 #[test]
-fn a_page_that_only_reads_blank_is_seen() {
+fn an_erase_of_what_only_reads_blank_spared_is_seen() {
     let way: Way<Flash> = |flash, file| {
         flash.update_in_order(file, &[Settle, EraseWhatShows, File, Record, Seal, Acknowledge])
     };
-    assert_eq!(check(way), Err(Violation::Misuse));
+    assert_eq!(check(way), Err(Violation::Lost));
 }
 
 #[test]
@@ -171,4 +171,12 @@ fn a_sequence_number_that_stays_is_seen() {
         flash.update_in_order(file, &[Settle, Erase, File, SameSequence, Acknowledge])
     };
     assert_eq!(check(way), Err(Violation::Lost));
+}
+
+#[test]
+fn a_record_written_twice_is_seen() {
+    let way: Way<Flash> = |flash, file| {
+        flash.update_in_order(file, &[Settle, Erase, File, Record, Record, Seal, Acknowledge])
+    };
+    assert_eq!(check(way), Err(Violation::Misuse));
 }

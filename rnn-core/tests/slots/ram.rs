@@ -19,7 +19,7 @@ pub(crate) enum Tear {
     Unreadable,
 }
 
-pub(crate) const TEARS: [Tear; 4] = [Tear::Prefix, Tear::AnyBits, Tear::InDoubt, Tear::Unreadable];
+pub(crate) static TEARS: [Tear; 4] = [Tear::Prefix, Tear::AnyBits, Tear::InDoubt, Tear::Unreadable];
 
 /// How bits in doubt read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum Reading {
     Mixed,
 }
 
-pub(crate) const READINGS: [Reading; 3] = [Reading::Before, Reading::After, Reading::Mixed];
+pub(crate) static READINGS: [Reading; 3] = [Reading::Before, Reading::After, Reading::Mixed];
 
 /// A cut of the power.
 #[derive(Clone, Copy, Debug)]
@@ -103,9 +103,10 @@ impl<const WRITE: usize, const ERASE: usize> Ram<WRITE, ERASE> {
         cut
     }
 
-    /// Whether any bit may read in two ways.
-    pub(crate) fn is_in_doubt(&self) -> bool {
-        self.doubt.iter().any(|bits| *bits != 0)
+    /// The ways in which its bits may read.
+    pub(crate) fn readings(&self) -> &'static [Reading] {
+        let in_doubt = self.doubt.iter().any(|bits| *bits != 0);
+        if in_doubt { &READINGS } else { &READINGS[..1] }
     }
 
     fn powered(&self) -> Result<(), NorFlashErrorKind> {
