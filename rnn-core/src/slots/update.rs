@@ -66,7 +66,8 @@ impl<F: NorFlash> Slots<F> {
 
     /// Ends an update: reads the file back, asks whether it `may_run`, and makes it the one that runs,
     /// now and after every reset. From here on no cut of the power can bring the old one back; the
-    /// caller runs the new one from now on and may say so. After an error the old one runs on.
+    /// caller runs the new one from now on and may say so. After an error the old one runs on (where
+    /// that error came with the record itself, the next reset may find the new one).
     pub fn finish(
         &mut self,
         may_run: impl FnOnce(&mut F, Model) -> Result<(), Refusal>,
