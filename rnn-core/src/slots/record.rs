@@ -57,9 +57,10 @@ pub(super) fn encode(mark: Mark, model: &Model) -> [u8; BLOCK] {
 
 /// The model in this slot of which a block, either of a pair, speaks; `None` if it is no record.
 pub(super) fn decode(block: &[u8; BLOCK], slot: usize, start: u32) -> Option<Model> {
+    let mark = Mark::PAIR.into_iter().find(|mark| block.starts_with(&mark.magic()))?;
     let (words, []) = block.as_chunks::<4>() else { return None };
     let mut words = words.iter().skip(2).map(|bytes| u32::from_le_bytes(*bytes));
     let (sequence, length, crc) = (words.next()?, words.next()?, words.next()?);
     let model = Model { slot, offset: start + FILE_AT, length, crc, sequence };
-    Mark::PAIR.iter().any(|mark| encode(*mark, &model) == *block).then_some(model)
+    (encode(mark, &model) == *block).then_some(model)
 }

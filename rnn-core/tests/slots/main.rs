@@ -64,7 +64,7 @@ fn every_pair_of_tears_some_bytes_apart() {
 }
 
 #[test]
-#[ignore = "takes minutes: every tear at every byte of every pair"]
+#[ignore = "takes ten minutes: every tear at every byte of every pair"]
 fn every_pair_of_cuts_and_tears() {
     let grid = Grid { write_step: 1, erase_step: 32, chance: None };
     check_pairs::<4, 256>(grid.clone());

@@ -116,8 +116,7 @@ impl<const WRITE: usize, const ERASE: usize> Ram<WRITE, ERASE> {
 
     /// Whether nothing but the slots was erased or written.
     pub(crate) fn rest_is_untouched(&self) -> bool {
-        let Area { starts, size } = Self::area();
-        let inside = |at: usize| starts.iter().any(|s| (*s..s + size).contains(&(at as u32)));
-        self.bytes.iter().enumerate().all(|(at, byte)| inside(at) || *byte == 0)
+        let starts = Self::area().starts.map(|start| start as usize);
+        starts.iter().all(|start| self.bytes[start - ERASE..*start] == [0; ERASE])
     }
 }

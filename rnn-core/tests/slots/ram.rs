@@ -1,5 +1,7 @@
 //! A NOR flash in RAM whose power can be cut at any byte of any write or erase.
 
+use std::ops::Range;
+
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
@@ -105,7 +107,7 @@ impl<const WRITE: usize, const ERASE: usize> Ram<WRITE, ERASE> {
 
     /// The ways in which its bits may read.
     pub(crate) fn readings(&self) -> &'static [Reading] {
-        let in_doubt = self.doubt.iter().any(|bits| *bits != 0);
+        let in_doubt = self.doubt.chunks(ERASE).any(|page| page != [0; ERASE]);
         if in_doubt { &READINGS } else { &READINGS[..1] }
     }
 
@@ -132,10 +134,10 @@ impl<const WRITE: usize, const ERASE: usize> Ram<WRITE, ERASE> {
         self.doubt[at] &= value;
     }
 
-    fn erase_byte(&mut self, at: usize) {
-        self.bytes[at] = 0xFF;
-        self.doubt[at] = 0;
-        self.unreadable[at] = false;
+    fn erase_bytes(&mut self, range: Range<usize>) {
+        self.bytes[range.clone()].fill(0xFF);
+        self.doubt[range.clone()].fill(0);
+        self.unreadable[range].fill(false);
     }
 }
 
@@ -218,7 +220,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Ram<WRITE, ERASE> {
         let cut = self.begin(Operation::Erase(to - from));
         let done = cut.map_or(to, |cut| from + cut.byte);
         let page = done - done % ERASE;
-        (from..page).for_each(|at| self.erase_byte(at));
+        self.erase_bytes(from..page);
         self.half_erased[from / ERASE..page / ERASE].fill(false);
         let Some(cut) = cut else { return Ok(()) };
         if page < to && (page < done || cut.tear != Tear::Prefix) {
@@ -229,7 +231,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Ram<WRITE, ERASE> {
                         self.doubt[at] |= !self.bytes[at];
                         self.bytes[at] = 0xFF;
                     }
-                    _ if at < done => self.erase_byte(at),
+                    _ if at < done => self.erase_bytes(at..at + 1),
                     Tear::AnyBits => {
                         let erased = self.random_byte();
                         self.bytes[at] |= erased;
