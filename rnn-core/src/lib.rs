@@ -72,6 +72,7 @@ pub mod slots;
 pub mod stacked;
 pub mod stream;
 pub mod text;
+pub mod watch;
 pub mod window;
 
 pub use nalgebra;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::{
-    Output, eval, export, forecast, import, inspect, quantize, stream, text, train, tune,
+    Output, detect, eval, export, forecast, import, inspect, quantize, stream, text, train, tune,
 };
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
@@ -18,6 +18,7 @@ enum Command {
     Train(train::Arguments),
     Tune(tune::Arguments),
     Eval(eval::Arguments),
+    Detect(detect::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
     Quantize(quantize::Arguments),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),

@@ -17,7 +17,8 @@
 //! | 32 | length of the whole file (u32) |
 //! | 36 | bytes of a name N (u32): 64 for channels, 4 for characters, 32 for words |
 //! | 40 | seed of the training (u64) |
-//! | 48 | 0 (15 bytes) |
+//! | 48 | 1 if it says what is watched for, see [`watch`](crate::watch); else 0 (u8) |
+//! | 49 | 0 (14 bytes) |
 //! | 63 | 1 if the state of the model before it is handed over, 0 if it starts from rest (u8) |
 //! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
 //! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
@@ -25,6 +26,7 @@
 //! | | integers: the inputs' scales (f32; a single one for text), then the [blocks](Plan::blocks) of each layer and of the readout: biases, multipliers (i32), wide weights (i16), narrow weights, with the zeros that fill up their tiles |
 //! | | where they are kept: the names of the recurrent modules and of the linear one (128 bytes each, UTF-8, padded with 0), each layer's b_ih and b_hh, G H values each (G gates), f32 |
 //! | | S self-test samples, then the predictions that they give from rest, f32: I values each; for text a symbol's index, and the output o at that index |
+//! | | where it says what is watched for: earliest, latest (f32), hold, warm_up (u32) of the [`Rules`](crate::watch::guard::Rules), the sampling period in seconds (f32; 0: unknown), the threshold (f32); for each channel low, high (f32), stuck (u32), residual, residual_tail, level, level_tail (f32) of its [`Limits`](crate::watch::guard::Limits) and of what is [`Usual`](crate::watch::score::Usual) |
 //! | end - 4 | CRC-32 (ISO-HDLC) of all that is before |
 //!
 //! Reading is `const`: a corrupt file that is embedded in a firmware doesn't compile, and neither
@@ -42,10 +44,13 @@ use crate::scaling::Mode;
 
 mod embed;
 mod encode;
+mod error;
 mod integers;
 mod read;
+mod watch;
 
-pub use encode::{Contents, encode};
+pub use encode::{Contents, WatchContents, encode};
+pub use error::Error;
 pub use read::ModelFile;
 
 const MAGIC: [u8; 8] = *b"RNNMODEL";
@@ -59,6 +64,10 @@ pub const NAME: usize = 64;
 pub const MODULE: usize = 128;
 /// Bytes of a channel's scales.
 const SCALES: usize = 4 * 4;
+/// Where the header says whether there is a part on what is watched for.
+const WATCHED_AT: usize = 48;
+/// 32-bit words of that part: of all channels, and of each.
+const WATCH: [usize; 2] = [6, 7];
 /// Largest number of channels, hidden units of a layer, window steps and self-test samples.
 pub const LIMIT: usize = 4096;
 /// Largest vocabulary: its symbols are numbered by a `u16`.
@@ -67,84 +76,6 @@ pub const VOCABULARY_LIMIT: usize = 65_535;
 const LENGTH_LIMIT: u64 = 1 << 30;
 
 pub(crate) const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-
-/// What is wrong with the bytes of a model file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Error {
-    /// Shorter or longer than the header says (or than a header).
-    Length {
-        /// Bytes that the header asks for; 128 where there is no whole header.
-        expected: usize,
-        /// Bytes there are.
-        found: usize,
-    },
-    /// The first bytes aren't those of a model file.
-    NotAModel,
-    /// Written by a version that this one doesn't know.
-    Version(u16),
-    /// The checksum doesn't fit: the file is damaged.
-    Checksum,
-    /// The field at this offset has a value that doesn't exist, or, in writing, one that isn't the
-    /// model's.
-    Field {
-        /// Offset in bytes.
-        offset: usize,
-    },
-    /// The number at this offset is infinite, not a number, or a deviation that isn't above 0.
-    Number {
-        /// Offset in bytes.
-        offset: usize,
-    },
-    /// The model, or one of its layers, isn't of the kind and shape that is asked for.
-    Shape {
-        /// Inputs of the file's model or layer.
-        inputs: usize,
-        /// Hidden units of the file's model or layer.
-        hidden: usize,
-    },
-    /// There is less room than the file needs.
-    Room {
-        /// Bytes needed.
-        needed: usize,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Error::Length { expected, found } => write!(
-                f,
-                "the model file has {found} bytes where {expected} are expected: it was cut off or added to; copy or export it again"
-            ),
-            Error::NotAModel => {
-                f.write_str("this is not a model file (it doesn't start with RNNMODEL)")
-            }
-            Error::Version(version) => write!(
-                f,
-                "the model file has version {version}, this program reads version {VERSION}: train it again, or use the program of its version"
-            ),
-            Error::Checksum => f.write_str(
-                "the model file is damaged (its checksum doesn't fit): copy or export it again",
-            ),
-            Error::Field { offset } => {
-                write!(f, "the model file has an unusable value in its field at byte {offset}")
-            }
-            Error::Number { offset } => {
-                write!(f, "the model file has an unusable number at byte {offset}: train it again")
-            }
-            Error::Shape { inputs, hidden } => {
-                write!(
-                    f,
-                    "the model file has {inputs} inputs and {hidden} hidden units there, which is not the kind and shape asked for"
-                )
-            }
-            Error::Room { needed } => write!(f, "the model needs {needed} bytes of room"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,6 +188,8 @@ pub struct Header {
     pub numbers: Numbers,
     /// Seed of the training.
     pub seed: u64,
+    /// Whether the file says what is watched for.
+    pub watched: bool,
     /// Whether it takes over the state of the model that ran before, if that one has its shape.
     pub hand_over: bool,
 }
@@ -273,6 +206,7 @@ impl Header {
             two_biases: false,
             numbers: Numbers::Float,
             seed: 0,
+            watched: false,
             hand_over: false,
         }
     }
@@ -352,6 +286,8 @@ impl Header {
             28
         } else if !self.is_coherent() {
             12
+        } else if self.watched && matches!(self.task, Task::Text(_)) {
+            WATCHED_AT
         } else {
             let (mut i, mut length) = (0, 0);
             while i < self.layers.count() {
@@ -404,8 +340,13 @@ impl Header {
         self.biases_at() + 4 * self.kept_biases()
     }
 
-    const fn length_without_crc(&self) -> usize {
+    const fn watch_at(&self) -> usize {
         self.self_tests_at() + self.self_tests * self.sample_length() * 8
+    }
+
+    const fn length_without_crc(&self) -> usize {
+        let [all, each] = WATCH;
+        self.watch_at() + if self.watched { 4 * (all + each * self.inputs) } else { 0 }
     }
 
     /// Length of the file in bytes, for sizes within the limits.

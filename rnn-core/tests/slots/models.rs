@@ -37,6 +37,7 @@ pub(crate) fn file_with(seed: u64, self_tests: usize, off: f32) -> Vec<u8> {
         channels: &model.channels,
         parameters: &parameters,
         integers: &[],
+        watch: None,
         modules: [""; 2],
         biases: &[],
         samples: &vec![0.5; self_tests],

@@ -2,9 +2,11 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use rnn_train_host::data::{Part, Split};
+use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{self, Device};
 use rnn_train_host::metrics::Errors;
 use rnn_train_host::report::figure;
+use rnn_train_host::watch::{Watching, sent};
 use serde_json::json;
 
 use super::{Output, read_for};
@@ -39,14 +41,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let rounds = arguments.steps.div_ceil(test.len()).max(1);
     // What precedes the test part warms the state up.
     let stream = (0..test.start).chain((0..rounds).flat_map(|_| test.clone()));
-    let mut predictor = model.predictor();
-    let report = device::run(
-        &arguments.device,
-        &arguments.firmware,
-        model.info()?,
-        stream.map(|t| rows.row(t)),
-        |sample| predictor.step(sample).to_vec(),
-    )?;
+    let mut watching = Watching::new(&model);
+    let samples = stream.enumerate().map(|(step, t)| {
+        let sent = sent(&table, t);
+        // How much time passes from one round to the next, nobody knows.
+        let again = t == test.start && step != t;
+        if again { Sent { elapsed: f32::NAN, ..sent } } else { sent }
+    });
+    let report =
+        device::run(&arguments.device, &arguments.firmware, model.info()?, samples, |sent| {
+            watching.judge(sent)
+        })?;
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();
     let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);
@@ -68,6 +73,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         test.len(),
         if rounds > 1 { format!(", {rounds} times") } else { String::new() },
         report.comparison.differing_bits
+    );
+    text += &format!(
+        "samples of which a value wasn't let in: {}; alarms: {}\n",
+        report.comparison.faulty, report.comparison.alarms
     );
     if let Some(first) = &report.comparison.first_difference {
         text += &format!("first difference: {first:?}\n");

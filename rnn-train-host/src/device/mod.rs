@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::net::TcpStream;
 use std::path::Path;
 use std::str::FromStr;
-use stream::{Comparison, Session};
+use stream::{Comparison, Sent, Session};
 
 /// A device as it is named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,20 +57,20 @@ pub struct Report {
     pub log: Vec<String>,
 }
 
-/// Starts `firmware` (an ELF file) on `device`, streams `rows` through it, one sample a step, and
-/// compares each prediction with `predict`'s, bit for bit.
+/// Starts `firmware` (an ELF file) on `device`, streams `samples` through it, and compares what it makes
+/// of them with what `judge` does, bit for bit.
 ///
 /// # Errors
 /// As [`converse`]. Differing bits are no error: they are in the report.
-pub fn run<'a>(
+pub fn run(
     device: &Device,
     firmware: &Path,
     expected: Info,
-    rows: impl IntoIterator<Item = &'a [f32]>,
-    predict: impl FnMut(&[f32]) -> Vec<f32>,
+    samples: impl IntoIterator<Item = Sent>,
+    judge: impl FnMut(&Sent) -> stream::Told,
 ) -> Result<Report> {
     let (comparison, told) =
-        converse(device, firmware, expected, |session| session.compare(rows, predict))?;
+        converse(device, firmware, expected, |session| session.compare(samples, judge))?;
     let Told { stats, damaged, log } = told;
     Ok(Report {
         comparison,

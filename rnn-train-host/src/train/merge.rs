@@ -335,8 +335,10 @@ mod tests {
     }
 
     fn in_mode(mode: Mode, kind: Kind, hidden: usize, seed: u64) -> Model {
-        let task = Task::Forecast { mode, target: 0 };
-        let header = Header { seed, ..Header::new(task, 2, Layers::one(kind, hidden)) };
+        let header = Header {
+            seed,
+            ..Header::new(Task::Forecast { mode, target: 0 }, 2, Layers::one(kind, hidden))
+        };
         let mut parameters = vec![0.0; header.shape().parameters()];
         SplitMix64::new(seed).fill_uniform(0.5, &mut parameters);
         let channel = Channel {
@@ -357,6 +359,7 @@ mod tests {
             modules,
             biases: vec![],
             samples: vec![],
+            watch: None,
         }
     }
 
