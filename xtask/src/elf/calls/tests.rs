@@ -173,6 +173,44 @@ fn every_way_to_move_the_stack_counts() {
     assert_eq!((found(&moves(&early)), moves(&early).stack), (vec![], 16));
 }
 
+/// What a function does that aligns its stack to 16 bytes: `bfc` and `back` as they are given.
+fn aligned(bfc: &str, back: [&str; 2]) -> Walk {
+    let [from, to] = back;
+    moves(&[
+        "push\t{r4, r6, r7, lr}",
+        "add\tr7, sp, #0x8",
+        "sub\tsp, #0x10",
+        "sub\tr4, sp, #0x30",
+        bfc,
+        "mov\tsp, r4",
+        "str\tr0, [sp, #0x4]",
+        from,
+        to,
+        "pop\t{r4, r6, r7, pc}",
+    ])
+}
+
+#[test]
+fn a_stack_that_is_aligned_anew_counts_with_all_that_it_may_move() {
+    let back = ["sub.w\tr4, r7, #0x8", "mov\tsp, r4"];
+    let walk = aligned("bfc\tr4, #0x0, #0x4", back);
+    assert_eq!((found(&walk), walk.stack), (vec![], 16 + 16 + 48 + 15));
+    for (bfc, back, what) in [
+        // Another register than the one that goes into sp; more bits than any vector wants.
+        ("bfc\tr5, #0x0, #0x4", back, "an unknown change of the stack pointer"),
+        ("bfc\tr4, #0x0, #0x14", back, "an unknown change of the stack pointer"),
+        ("and\tr4, r4, r5", back, "an unknown change of the stack pointer"),
+        // The frame pointer is another one by then.
+        ("bfc\tr4, #0x0, #0x4", ["ldr\tr7, [r0]", "mov\tsp, r7"], "an unknown change"),
+        // Back by what was asked for, not by what it came to.
+        ("bfc\tr4, #0x0, #0x4", ["nop", "add\tsp, #0x40"], "returns with 15 bytes"),
+        ("bfc\tr4, #0x0, #0x4", ["sub.w\tr4, r7, #0x10", "mov\tsp, r4"], "returns with 8 bytes"),
+    ] {
+        let walk = aligned(bfc, back);
+        assert!(walk.unknown.iter().any(|found| found.contains(what)), "{bfc}: {:?}", walk.unknown);
+    }
+}
+
 #[test]
 fn what_only_reads_the_stack_pointer_moves_nothing() {
     for instruction in [
