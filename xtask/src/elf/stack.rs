@@ -12,6 +12,7 @@
 //! ```
 
 use super::disassembly::Instruction;
+use super::flow::Flow;
 use super::frame::immediate;
 
 /// What is known of the stack at one place of a function.
@@ -23,8 +24,8 @@ pub(super) struct Stack<'f> {
     aligned: bool,
     /// The depth to which r7 points.
     frame: Option<i64>,
-    /// What the instruction before has computed: a register, the depth to which it points at most, and
-    /// whether that depends on where the stack began.
+    /// What was computed last: a register, the depth to which it points at most, and whether that depends
+    /// on where the stack began.
     computed: Option<(&'f str, i64, bool)>,
 }
 
@@ -47,7 +48,8 @@ impl<'f> Stack<'f> {
 
     /// What is known behind an instruction that makes it this deep.
     pub(super) fn followed_by(self, instruction: &'f Instruction, depth: i64) -> Self {
-        let known = Stack { depth, computed: self.computes(instruction), ..self };
+        let held = self.computed.filter(|(register, ..)| leaves(instruction, register));
+        let known = Stack { depth, computed: self.computes(instruction).or(held), ..self };
         if sets_frame(instruction) {
             let offset = offset(instruction).filter(|_| !self.aligned);
             return Stack { frame: offset.map(|offset| self.depth - offset), ..known };
@@ -74,6 +76,12 @@ impl<'f> Stack<'f> {
             _ => None,
         }
     }
+}
+
+/// Whether an instruction surely leaves a register as it is.
+fn leaves(instruction: &Instruction, register: &str) -> bool {
+    let named = [register, "{"].iter().any(|name| instruction.operands.contains(name));
+    !named && !matches!(instruction.flow, Flow::Call(_))
 }
 
 fn positive(text: &str) -> Option<i64> {

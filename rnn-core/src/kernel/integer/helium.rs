@@ -53,16 +53,17 @@ fn multiply<const BYTES: usize>(block: &BlockRef<'_>, started: bool, v: &[i16], 
     };
     let (rows, columns) = (out.len(), block.narrow_columns);
     let wide = if started { 0 } else { block.wide_columns };
+    let requantised = block.multipliers.len() == rows;
     let fits = rows > 0
         && rows % 2 == 0
         && block.bias.len() == rows
-        && block.multipliers.len() == rows
+        && (requantised || block.multipliers.is_empty())
         && block.wide.len() == rows * block.wide_columns
         && weights == rows * columns
         && v.len() == wide + columns
         && (started || v.len() > 0)
         && (wide | columns) % 2 == 0
-        && block.wide.as_ptr().cast::<u32>().is_aligned();
+        && (wide == 0 || block.wide.as_ptr().cast::<u32>().is_aligned());
     debug_assert!(fits, "a block has the sizes that its network counts");
     if !fits {
         return;
@@ -89,7 +90,9 @@ fn multiply<const BYTES: usize>(block: &BlockRef<'_>, started: bool, v: &[i16], 
             pass.beyond = BYTES * (columns.next_multiple_of(8) - columns);
             if BYTES == 1 { bytes(&pass) } else { halves(&pass) }
         }
-        requantise(block.multipliers.as_ptr(), pass.out, rows);
+        if requantised {
+            requantise(block.multipliers.as_ptr(), pass.out, rows);
+        }
     }
 }
 

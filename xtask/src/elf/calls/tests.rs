@@ -195,9 +195,18 @@ fn a_stack_that_is_aligned_anew_counts_with_all_that_it_may_move() {
     let back = ["sub.w\tr4, r7, #0x8", "mov\tsp, r4"];
     let walk = aligned("bfc\tr4, #0x0, #0x4", back);
     assert_eq!((found(&walk), walk.stack), (vec![], 16 + 16 + 48 + 15));
+    // Nothing that comes between touches the register; or something does.
+    let lines = |between| {
+        let function = ["push\t{r7, lr}", "mov\tr7, sp", "sub\tsp, #0x10", "sub.w\tr4, r7, #0x0"];
+        moves(&[&function[..], &[between, "mov\tsp, r4", "pop\t{r7, pc}"]].concat())
+    };
+    assert_eq!(found(&lines("vmov\tr0, s0")), [""; 0]);
+    for between in ["adds\tr4, #0x8", "ldm\tr0, {r3-r5}", "bl\t0x200 <x>"] {
+        let walk = lines(between);
+        assert!(walk.unknown.iter().any(|found| found.contains("an unknown change")), "{between}");
+    }
     for (bfc, back, what) in [
-        // Another register than the one that goes into sp; more bits than any vector wants.
-        ("bfc\tr5, #0x0, #0x4", back, "an unknown change of the stack pointer"),
+        // More bits than any vector wants; other arithmetic.
         ("bfc\tr4, #0x0, #0x14", back, "an unknown change of the stack pointer"),
         ("and\tr4, r4, r5", back, "an unknown change of the stack pointer"),
         // The frame pointer is another one by then.
