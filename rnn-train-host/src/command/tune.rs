@@ -181,7 +181,7 @@ pub(super) fn name(finalist: &Finalist) -> String {
             Ingredient::Trained(setting) => {
                 format!("{} {}", kind_name(setting.kind), setting.hidden)
             }
-            Ingredient::Linear(_, lags) => format!("linear {lags}"),
+            Ingredient::Linear(regression) => format!("linear {}", regression.lags),
         };
         match groups.iter_mut().find(|(of, _)| *of == mode) {
             Some((_, parts)) => *parts += &format!(" + {part}"),

@@ -121,9 +121,8 @@ fn pool(
     for &mode in modes.iter().filter(|_| free) {
         let inputs = data.channels.len();
         let fits = |hidden| options.limits.allow(inputs, Layers::one(ELMAN, hidden), 0);
-        for model in linear::linear(data, mode, fits) {
-            let lags = model.header.layers.hidden() / inputs;
-            pool.push(Entrant::new(Ingredient::Linear(mode, lags), scored.member(data, model)));
+        for (regression, model) in linear::linear(data, mode, fits) {
+            pool.push(Entrant::new(Ingredient::Linear(regression), scored.member(data, model)));
         }
     }
     pool
@@ -173,7 +172,8 @@ impl Family<'_> {
         let predictions = data.validate(&model);
         let squares = scored.squares(&predictions);
         Some(Finalist {
-            parts: weights.iter().map(|&(i, _)| self.entrants[i].ingredient.clone()).collect(),
+            parts: weights.iter().map(|&(i, _)| self.entrants[i].ingredient).collect(),
+            weights: parts.iter().map(|part| part.weight).collect(),
             rmse: data.validation_rmse(predictions),
             ahead: data.recursive_rmse(&model, AHEAD),
             needs: Requirements::of(&model.header),

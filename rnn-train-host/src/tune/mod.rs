@@ -9,9 +9,10 @@ mod finalists;
 mod levels;
 mod linear;
 pub mod picture;
+mod refit;
 mod select;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::data::{Split, Table};
 use crate::model::Model;
@@ -26,6 +27,7 @@ use anyhow::{Result, bail, ensure};
 use rnn_core::scaling::Mode;
 
 pub use draw::Limits;
+pub use linear::Regression;
 
 /// Rows of the shortest log that is searched on.
 pub const SHORTEST: usize = 60;
@@ -64,7 +66,9 @@ pub struct Options {
 pub struct Finalist {
     /// The networks in it: one, or those that were merged.
     pub parts: Vec<Ingredient>,
-    /// The network.
+    /// The weight of each.
+    pub weights: Vec<f64>,
+    /// The network; that of the chosen one has learnt from the validation part as well.
     pub model: Model,
     /// One-step error on the validation part, in the target's unit.
     pub rmse: f64,
@@ -77,12 +81,12 @@ pub struct Finalist {
 }
 
 /// What a network was made of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ingredient {
     /// A training.
     Trained(Setting),
-    /// A linear autoregression on so many lags.
-    Linear(Mode, usize),
+    /// A linear autoregression.
+    Linear(Regression),
 }
 
 impl Ingredient {
@@ -90,7 +94,7 @@ impl Ingredient {
     pub fn mode(&self) -> Mode {
         match self {
             Ingredient::Trained(setting) => setting.mode,
-            Ingredient::Linear(mode, _) => *mode,
+            Ingredient::Linear(regression) => regression.mode,
         }
     }
 }
@@ -126,6 +130,7 @@ pub fn tune(
     stop: &Stop,
     report: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found> {
+    let started = Instant::now();
     let split = Split::of(table.rows().len());
     ensure!(
         split.test.end >= SHORTEST,
@@ -151,7 +156,7 @@ pub fn tune(
         flash: Requirements::of(&runner.trainee.model().header).flash,
     };
     let tried = runners.iter().map(tried).collect();
-    let finalists = finalists::finalists(&data, options, &runners, &draw.modes);
+    let mut finalists = finalists::finalists(&data, options, &runners, &draw.modes);
     if finalists.is_empty() {
         bail!(
             "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",
@@ -159,6 +164,13 @@ pub fn tune(
             split.validation.end,
             table.channels[table.target]
         );
+    }
+    let budget = match options.effort {
+        Effort::Budget(budget) => stop.at(started + budget),
+        Effort::Candidates(_) => stop.clone(),
+    };
+    if let Some(model) = refit::refit(&data, &finalists[0], &runners, threads, &budget) {
+        finalists[0].model = model;
     }
     Ok(Found { tried, finalists })
 }
