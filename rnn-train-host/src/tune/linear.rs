@@ -14,6 +14,7 @@ use rnn_core::network::Shape;
 use rnn_core::scaling::Mode;
 
 use crate::baseline::ridge::NormalEquations;
+use crate::data::season;
 use crate::model::{Model, SELF_TESTS};
 use crate::train::data::Data;
 
@@ -83,9 +84,13 @@ pub(super) fn linear(
 ) -> Vec<(Regression, Model)> {
     let channels = data.channels.len();
     let rows = data.split.train.len();
-    let lags = LAGS.map(|lags| lags.min(REGISTER / channels));
-    let mut lags: Vec<usize> = lags
+    // A season's lag is in the register as well, where it is that long.
+    let season = season(data).map_or(0, |season| season + 1);
+    let season = Some(season).filter(|lags| (LAGS[0] + 1..=REGISTER / channels).contains(lags));
+    let usual = LAGS.map(|lags| lags.min(REGISTER / channels));
+    let mut lags: Vec<usize> = season
         .into_iter()
+        .chain(usual)
         .filter(|&lags| lags > 0 && 3 * lags * channels <= rows && fits(lags * channels))
         .collect();
     lags.dedup();
@@ -104,6 +109,12 @@ pub(super) fn linear(
         scored.filter(|(rmse, _)| rmse.is_finite()).min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
     lags.into_iter().filter_map(best).map(|(_, found)| found).collect()
+}
+
+/// The season of the target in the training part.
+fn season(data: &Data<'_>) -> Option<usize> {
+    let training = data.filled.rows().before(data.split.train.end);
+    season::detect(&training.channel(data.table.target).collect::<Vec<_>>())
 }
 
 /// Normal equations of the labels on a 1 and on the inputs, lag after lag, over the training part.

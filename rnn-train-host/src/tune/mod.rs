@@ -37,8 +37,8 @@ const UPDATES: [usize; 3] = [300, 1000, 3000];
 const ONE_OF: [usize; 2] = [4, 10];
 /// Fewest that are annealed.
 const FEWEST: usize = 6;
-/// What of a budget is over at the end of each stage.
-const SHARES: [f64; 3] = [0.30, 0.55, 0.85];
+/// What of a budget is over at the end of each stage; the rest is for training the chosen ones again.
+const SHARES: [f64; 3] = [0.25, 0.45, 0.65];
 /// Networks tried at most within a budget.
 const MOST: usize = 320;
 /// How much is tried.

@@ -8,7 +8,7 @@ use super::{Finalist, Ingredient};
 use crate::model::Model;
 use crate::train::data::Data;
 use crate::train::halving::Runner;
-use crate::train::merge::{Part, merge};
+use crate::train::merge::{Part, as_one};
 use crate::train::parallel;
 use crate::train::stop::Stop;
 
@@ -36,10 +36,7 @@ pub(super) fn refit(
     let models = models?;
     let part = |(model, &weight)| Part { model, weight };
     let parts: Vec<Part<'_>> = models.iter().zip(&finalist.weights).map(part).collect();
-    let model = match parts[..] {
-        [Part { model, weight: 1.0 }] => model.clone(),
-        _ => merge(&parts)?,
-    };
+    let model = as_one(&parts)?;
     let rmse = data.validation_rmse(data.validate(&model));
     (rmse <= finalist.rmse).then_some(model)
 }
