@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::{
-    Output, detect, eval, export, forecast, import, inspect, quantize, stream, text, train, tune,
+    Output, detect, device, eval, export, forecast, import, inspect, quantize, stream, text, train,
+    tune,
 };
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
@@ -25,6 +26,8 @@ enum Command {
     Import(import::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
+    #[command(subcommand)]
+    Device(device::Command),
     #[command(subcommand)]
     Text(text::Command),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
+        Command::Device(command) => device::run(&command),
         Command::Text(command) => text::run(&command),
     };
     let output = result.unwrap_or_else(|error| {

@@ -1,11 +1,13 @@
 //! The subcommands: each takes its arguments and returns what goes to standard output.
 
 pub(crate) mod detect;
+pub(crate) mod device;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod inspect;
+mod live_view;
 pub(crate) mod quantize;
 pub(crate) mod stream;
 pub(crate) mod text;

@@ -284,8 +284,9 @@ fn run_generate(arguments: &GenerateArguments) -> Result<Output> {
         seed: arguments.seed,
     };
     let prompt = &arguments.prompt;
-    let written = match (&arguments.device, &arguments.firmware) {
-        (Some(device), Some(firmware)) => {
+    let written = match &arguments.device {
+        Some(device) => {
+            let firmware = arguments.firmware.as_deref();
             let written = device::converse(device, firmware, model.info()?, |session| {
                 generate_by(&model, prompt, &options, |symbol, temperature, random| {
                     let sent = Sent::timeless(&[f32::from(symbol), temperature, random]);
@@ -294,7 +295,7 @@ fn run_generate(arguments: &GenerateArguments) -> Result<Output> {
             })?;
             written.0
         }
-        _ => generate(&model, prompt, &options)?,
+        None => generate(&model, prompt, &options)?,
     };
     if !written.unknown.is_empty() {
         let mut symbols = written.unknown.clone();

@@ -43,6 +43,19 @@ pub struct Told {
     pub prediction: Vec<f32>,
 }
 
+/// What became of a sample, as soon as the device has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What was sent.
+    pub sent: &'a Sent,
+    /// What the device made of it.
+    pub told: &'a Told,
+    /// Time there and back.
+    pub took: Duration,
+    /// Damaged frames from the device so far.
+    pub damaged: u32,
+}
+
 /// A device's verdicts and predictions beside the host's.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
@@ -172,14 +185,16 @@ impl<L: Read + Write> Session<L> {
         })
     }
 
-    /// Streams samples and compares what the device makes of them with what `judge` does.
+    /// Streams samples and compares what the device makes of them with what `judge` does; `each` hears of
+    /// every one.
     ///
     /// # Errors
-    /// As [`Session::step`].
+    /// As [`Session::step`]; those of `each`.
     pub fn compare(
         &mut self,
         samples: impl IntoIterator<Item = Sent>,
         mut judge: impl FnMut(&Sent) -> Told,
+        mut each: impl FnMut(&Seen<'_>) -> Result<()>,
     ) -> Result<Comparison> {
         let mut all = Comparison {
             steps: 0,
@@ -191,7 +206,10 @@ impl<L: Read + Write> Session<L> {
         };
         for (step, sent) in samples.into_iter().enumerate() {
             let ours = judge(&sent);
+            let started = Instant::now();
             let theirs = self.step(&sent).with_context(|| format!("at step {step}"))?;
+            let (took, damaged) = (started.elapsed(), self.damaged);
+            each(&Seen { sent: &sent, told: &theirs, took, damaged })?;
             ensure!(
                 ours.prediction.len() == theirs.prediction.len(),
                 "step {step}: the device predicts {} channels, the host {}",

@@ -100,11 +100,15 @@ fn stream(fault: fn(usize, &mut Vec<u8>)) -> (Comparison, Stats, u32) {
     let samples = (0..300).map(|i| Sent::timeless(&[i as f32 * 0.1]));
     let (mut sum, mut steps) = (0.0, 0u32);
     let comparison = session
-        .compare(samples, |sent| {
-            sum += sent.values.as_ref().unwrap()[0];
-            steps += 1;
-            told(sum, steps as u8 % 2)
-        })
+        .compare(
+            samples,
+            |sent| {
+                sum += sent.values.as_ref().unwrap()[0];
+                steps += 1;
+                told(sum, steps as u8 % 2)
+            },
+            |_| Ok(()),
+        )
         .unwrap();
     let stats = session.stats().unwrap();
     (comparison, stats, session.quit().unwrap())
@@ -137,7 +141,7 @@ fn second(seen: Told) -> Comparison {
     let mut session = open(|_, _| {});
     let mut ours = [told(1.0, 1), seen].into_iter();
     let samples = [1.0, 2.0].map(|value| Sent::timeless(&[value]));
-    session.compare(samples, |_| ours.next().unwrap()).unwrap()
+    session.compare(samples, |_| ours.next().unwrap(), |_| Ok(())).unwrap()
 }
 
 #[test]
@@ -173,4 +177,19 @@ fn errors_say_what_is_wrong() {
 
     let error = session.step(&Sent::timeless(&[0.0; 33])).unwrap_err().to_string();
     assert!(error.contains("32 channels"), "{error}");
+}
+
+#[test]
+fn every_answer_is_heard_of() {
+    let mut session = open(|_, _| {});
+    let mut heard = Vec::new();
+    let samples = [1.0, 2.0].map(|value| Sent::timeless(&[value]));
+    let each = |seen: &Seen<'_>| {
+        heard.push((seen.sent.values.clone().unwrap()[0], seen.told.prediction[0]));
+        Ok(())
+    };
+    session.compare(samples.clone(), |_| told(0.0, 0), each).unwrap();
+    assert_eq!(heard, [(1.0, 1.0), (2.0, 3.0)]);
+    let stop = session.compare(samples, |_| told(0.0, 0), |_| bail!("enough"));
+    assert_eq!(stop.unwrap_err().to_string(), "enough");
 }
