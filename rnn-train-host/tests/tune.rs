@@ -202,6 +202,7 @@ fn the_chosen_network_learns_from_the_validation_part_as_well() {
     let found = search(&table, &options(4, 10));
     let chosen = &found.finalists[0];
     let question = Question { part: Part::Validation, steps: 1, season: None };
-    let rmse = evaluate(&chosen.model, &table, question).unwrap().network.rmse;
+    let rmse = evaluate(found.model(), &table, question).unwrap().network.rmse;
+    assert!(found.retrained.is_some());
     assert!(rmse < chosen.rmse, "its error there, {rmse}, is below that of who hadn't seen it");
 }

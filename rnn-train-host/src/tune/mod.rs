@@ -68,7 +68,7 @@ pub struct Finalist {
     pub parts: Vec<Ingredient>,
     /// The weight of each.
     pub weights: Vec<f64>,
-    /// The network; that of the chosen one has learnt from the validation part as well.
+    /// The network.
     pub model: Model,
     /// One-step error on the validation part, in the target's unit.
     pub rmse: f64,
@@ -117,6 +117,16 @@ pub struct Found {
     pub tried: Vec<Tried>,
     /// Networks alone and merged, the chosen one first, then by their errors.
     pub finalists: Vec<Finalist>,
+    /// The chosen one once more, the validation part among what it has learnt from: to be used, not to be
+    /// judged by that part.
+    pub retrained: Option<Model>,
+}
+
+impl Found {
+    /// The network to be used.
+    pub fn model(&self) -> &Model {
+        self.retrained.as_ref().unwrap_or(&self.finalists[0].model)
+    }
 }
 
 /// Searches until the effort is made, or `stop` asks for the end.
@@ -156,7 +166,7 @@ pub fn tune(
         flash: Requirements::of(&runner.trainee.model().header).flash,
     };
     let tried = runners.iter().map(tried).collect();
-    let mut finalists = finalists::finalists(&data, options, &runners, &draw.modes);
+    let finalists = finalists::finalists(&data, options, &runners, &draw.modes);
     if finalists.is_empty() {
         bail!(
             "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",
@@ -169,10 +179,8 @@ pub fn tune(
         Effort::Budget(budget) => stop.at(started + budget),
         Effort::Candidates(_) => stop.clone(),
     };
-    if let Some(model) = refit::refit(&data, &finalists[0], &runners, threads, &budget) {
-        finalists[0].model = model;
-    }
-    Ok(Found { tried, finalists })
+    let retrained = refit::refit(&data, &finalists[0], &runners, threads, &budget);
+    Ok(Found { tried, finalists, retrained })
 }
 
 fn plan(options: &Options, updates: Option<usize>) -> Plan {
