@@ -1,0 +1,46 @@
+//! `cargo xtask miri`: the core under Miri, which sees undefined behaviour where it happens.
+
+use crate::command::{captured, nightly_cargo, root};
+use crate::setup;
+use crate::tally::Tally;
+use anyhow::Result;
+use serde::Serialize;
+
+/// Tests of the core, by what they are about. Without the feature `std` the kernels are the portable ones;
+/// those with intrinsics are out of Miri's reach.
+const TESTS: [(&str, &[&str]); 5] = [
+    ("link", &["--lib", "link::"]),
+    ("kernels", &["--lib", "kernel::"]),
+    ("kernels against the reference", &["--test", "kernels"]),
+    ("model files", &["--test", "model_file", "--test", "model_encode"]),
+    ("slots", &["--test", "slots"]),
+];
+
+/// A line of standard output.
+#[derive(Serialize)]
+struct Line {
+    of: &'static str,
+    passed: usize,
+    failed: usize,
+}
+
+/// `true` when all passed.
+pub(crate) fn run() -> Result<bool> {
+    setup::nightly(&["miri", "rust-src"])?;
+    let mut all = true;
+    for (of, tests) in TESTS {
+        let mut command = nightly_cargo(&root());
+        command.args(["miri", "test", "--package", "rnn-core", "--features", "link,slots"]);
+        // Proptest looks for the cases that once failed.
+        command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+        let (status, output) = captured(command.args(tests))?;
+        let Tally { passed, failed } = Tally::of_cargo_test(&output);
+        let held = status.success() && failed == 0 && passed > 0;
+        if !held {
+            eprintln!("{output}");
+        }
+        all &= held;
+        println!("{}", serde_json::to_string(&Line { of, passed, failed })?);
+    }
+    Ok(all)
+}
