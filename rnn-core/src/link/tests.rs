@@ -147,6 +147,17 @@ fn wrong_content_is_named() {
     assert_eq!(answers, [Err(Error::Length)]);
 }
 
+#[test]
+fn errors_say_what_is_wrong() {
+    let text = |error: Error| error.to_string();
+    assert!(text(Error::Framing).contains("bytes were lost"));
+    assert!(text(Error::TooLong).contains(&format!("at most {MAX_CHANNELS} channels")));
+    assert!(text(Error::Crc).contains("checksum"));
+    assert!(text(Error::Version(9)).contains("speaks link version 9"));
+    assert!(text(Error::Kind(0x7e)).contains("0x7e"));
+    assert!(text(Error::Length).contains("length"));
+}
+
 /// Bit errors at 1e-3, lost, doubled and inserted bytes, whole frames dropped or doubled:
 /// what is accepted was sent, and the first undamaged frame after damage is received.
 #[test]
