@@ -97,7 +97,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         conversation.extend_from_slice(line);
         let mut content = [0; MAX_FRAME];
         let decoded = cobs::decode(&line[..line.len() - 1], &mut content).expect("it is a frame");
-        seeds.push((name, content[..decoded - 4].to_vec()));
+        seeds.push((name, content[..decoded.frame_size() - 4].to_vec()));
     }
     seeds.push(("conversation", conversation));
     seeds

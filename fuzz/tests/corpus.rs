@@ -50,7 +50,8 @@ fn check(name: &str) {
     let mut random = SplitMix64::new(1);
     for _ in 0..MUTATIONS {
         let mut input = corpus[random.below(corpus.len())].clone();
-        mutate(&mut random, &mut input, &corpus[random.below(corpus.len())]);
+        let other = &corpus[random.below(corpus.len())];
+        mutate(&mut random, &mut input, other);
         run(&input);
     }
 }

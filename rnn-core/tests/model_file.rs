@@ -234,6 +234,18 @@ fn a_text_model_has_no_mode_and_no_target() {
 }
 
 #[test]
+fn a_text_models_samples_are_symbols() {
+    let made = text(Unit::Word);
+    let at = made.header.file_length() - 4 - 4 * made.samples.len() * 2;
+    for (i, bad) in [(0, 4.0f32), (0, -1.0), (1, 0.5), (1, 1e9), (1, f32::NAN)] {
+        let (mut bytes, offset) = (made.bytes(), at + 4 * i);
+        bytes[offset..offset + 4].copy_from_slice(&bad.to_le_bytes());
+        seal(&mut bytes);
+        assert_eq!(error(&bytes), Some(Error::Number { offset }), "{bad}");
+    }
+}
+
+#[test]
 fn sizes_must_be_those_of_the_bytes() {
     let largest = LIMIT as u32;
     for (offset, value) in [(28, 2), (28, 4), (28, largest), (32, 0), (16, 3)] {
