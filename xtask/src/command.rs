@@ -23,7 +23,9 @@ pub(crate) fn nightly_cargo(folder: &Path) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo"]);
     // Else it would start the surrounding one again.
-    ["CARGO", "RUSTC", "RUSTDOC"].iter().for_each(|name| drop(command.env_remove(name)));
+    for name in ["CARGO", "RUSTC", "RUSTDOC"] {
+        command.env_remove(name);
+    }
     clean(command, folder)
 }
 

@@ -113,13 +113,14 @@ fn mutants(chosen: &Chosen) -> Result<Line> {
     fs::create_dir_all(&out).with_context(|| format!("no folder {}", out.display()))?;
     let mut command = cargo(&root());
     command.args(["mutants", "--package", package]).args(features).arg("--output").arg(&out);
-    match &chosen.file {
-        Some(file) => drop(command.args(["--file", file])),
-        None if files.is_empty() => drop(command.args(["--file", &format!("{folder}/**/*.rs")])),
-        None => files.iter().for_each(|file| {
-            command.args(["--file", &format!("{folder}/{file}")]);
-        }),
-    }
+    let globs: Vec<String> = match (&chosen.file, files) {
+        (Some(file), _) => vec![file.clone()],
+        (None, []) => vec![format!("{folder}/**/*.rs")],
+        (None, files) => files.iter().map(|file| format!("{folder}/{file}")).collect(),
+    };
+    globs.iter().for_each(|glob| {
+        command.args(["--file", glob]);
+    });
     // It fails when a mutant is missed; which ones is read below.
     let ran = run_command(command.arg("--").args(tests));
     let path = out.join("mutants.out/outcomes.json");
