@@ -15,7 +15,7 @@ use rnn_train_host::atomic::write_atomically;
 use tempfile::TempDir;
 
 const CO2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/co2_mauna_loa_weekly.csv");
-const QUICK: [&str; 6] = ["--hidden", "4", "--epochs", "1", "--threads", "1"];
+const QUICK: [&str; 6] = ["--hidden", "12", "--epochs", "1", "--threads", "1"];
 
 /// Runs `rnn` where no file may grow beyond so many blocks of 512 bytes: what is written beyond them
 /// fails as on a full disk.
@@ -82,7 +82,8 @@ fn without_room_every_command_says_so_and_changes_nothing() {
     ];
     let folder = prepared(&["new", "new.svg"]);
     for (file, command) in commands {
-        for blocks in [0, 1] {
+        // What a search finds may fit into one block.
+        for blocks in 0..=u32::from(command[0] != "tune") {
             let before = files(folder.path());
             let output = with_room(blocks, folder.path(), &command);
             let error = String::from_utf8_lossy(&output.stderr);
