@@ -43,7 +43,7 @@ pub fn run(bytes: &[u8]) {
 
     let mut slots = Slots::open(&mut flash, AREA, may_run).expect("there is room");
     if let Some(found) = slots.running() {
-        may_run(&mut slots.flash(), found).expect("it runs");
+        may_run(slots.flash(), found).expect("it runs");
         assert!(found.offset == AREA.starts[found.slot] + FILE_AT && found.length <= AREA.room());
     }
     let file = file(9);
