@@ -117,6 +117,11 @@ fn forged(content: &[u8]) -> Vec<u8> {
     wire
 }
 
+/// The content of a sample of so many channels.
+fn sample_of(channels: usize) -> Vec<u8> {
+    [&[VERSION, kind::SAMPLE, 0, 0][..], &vec![0; 4 + 4 * channels]].concat()
+}
+
 #[test]
 fn wrong_content_is_named() {
     for (content, error) in [
@@ -137,6 +142,8 @@ fn wrong_content_is_named() {
         (&[VERSION, kind::STATS, 0, 0, 1, 2, 3, 4], Error::Length),
         (&[VERSION, kind::REFUSED, 0, 0, 9], Error::Length),
         (&[7; MAX_BODY], Error::TooLong),
+        // A sample of one channel too many, which would fit into the body.
+        (&sample_of(MAX_CHANNELS + 1), Error::TooLong),
     ] {
         let mut answers = Vec::new();
         receive(&mut Decoder::new(), &forged(content), |got| answers.push(got.map(|_| ())));
@@ -145,6 +152,18 @@ fn wrong_content_is_named() {
     let mut answers = Vec::new();
     receive(&mut Decoder::new(), &[2, 7, 0], |got| answers.push(got.map(|_| ())));
     assert_eq!(answers, [Err(Error::Length)]);
+}
+
+/// The buffers on a chip are no larger than the longest message, a prediction.
+#[test]
+fn the_longest_frame_fills_its_buffer() {
+    let longest = prediction(VERDICT, &[7; MAX_CHANNELS], &[[7; 4]; MAX_CHANNELS]);
+    let mut buffer = [0; MAX_FRAME];
+    let sent = Frame { sequence: 0x0101, message: longest }.encode(&mut buffer).unwrap();
+    let mut body = [0; MAX_FRAME];
+    let decoded = cobs::decode(&sent[..sent.len() - 1], &mut body).unwrap();
+    assert_eq!(decoded.frame_size(), MAX_BODY);
+    assert_eq!(MAX_FRAME, cobs::max_encoding_length(MAX_BODY) + 1);
 }
 
 #[test]
