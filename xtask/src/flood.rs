@@ -12,10 +12,11 @@ use rnn_train_host::model::Model;
 use rnn_train_host::watch::Watching;
 use std::io::{Read, Result as IoResult, Write};
 
-/// Bytes of garbage before each question: some 20 queues of the firmware, hundreds of frames' ends.
-const GARBAGE: usize = 5000;
+/// Bytes of garbage before each question: four queues of the firmware, dozens of frames' ends. The
+/// emulator takes some thousand bytes a second.
+const GARBAGE: usize = 1000;
 /// Questions with a sample.
-const SAMPLES: usize = 60;
+const SAMPLES: usize = 20;
 
 /// A line that sends garbage first.
 struct Flooded<L> {
