@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root};
 use crate::firmware::{self, Profile};
 use crate::tally::Tally;
-use crate::{chip, setup};
+use crate::{chip, flood, setup};
 use anyhow::{Context, Result, ensure};
 use rnn_train_host::device::qemu::Qemu;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ struct Proof {
 
 /// Tests of the host that show a promise: its name, the package, the test's file or the library, and the
 /// part of the tests' names.
-const HOST: [(&str, &str, &[&str]); 7] = [
+const HOST: [(&str, &str, &[&str]); 10] = [
     (
         "the naive reference comes to the streams' digests, every cell and format",
         "rnn-core",
@@ -63,6 +63,21 @@ const HOST: [(&str, &str, &[&str]); 7] = [
         &["--test", "slots"],
     ),
     ("the core allocates nothing", "rnn-core", &["--test", "no_allocation"]),
+    (
+        "of 10^6 frames with bit errors at 10^-3, lost and doubled no wrong one is accepted",
+        "rnn-core",
+        &["--lib", "link::"],
+    ),
+    (
+        "readers of files, frames and flash hold on the corpora and mutations of them",
+        "rnn-fuzz",
+        &["--test", "corpus"],
+    ),
+    (
+        "a full disk or a kill leaves the old file and nothing else",
+        "rnn-train-host",
+        &["--test", "full_disk"],
+    ),
 ];
 
 /// Shows what can be shown; `true` when all held.
@@ -213,7 +228,10 @@ fn images(
         promise: name("bits that differ from the host's"),
         held: differing == 0,
         figure: differing,
-    })
+    })?;
+    let promise = name("bytes of garbage on the line that stopped no prediction");
+    let flood = flood::run(board, tested, &built).inspect_err(|error| eprintln!("{error:#}"));
+    say(Proof { promise, held: flood.is_ok(), figure: flood.unwrap_or_default() })
 }
 
 /// Builds firmware in which a promise is broken, and looks whether that is seen.
