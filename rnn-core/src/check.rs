@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = &[
     // The vectors of Helium take denormal numbers for zeros, so the products do.
     #[cfg(not(arm_helium))]
     Check { name: "kernels, denormal numbers", run: denormals, expected: 0xB3F3_E075 },
-    // Compared on the spot: how many differ.
+    // Compared with their definition on the spot: how many differ.
     Check { name: "integer sums, 1 to 130 rows", run: integers::sums, expected: 0 },
     Check { name: "activations", run: activations, expected: 0x4C2F_CD3D },
     Check { name: "steps of 1-32-1 and 3-37-3", run: steps, expected: 0xBFEA_6DF8 },

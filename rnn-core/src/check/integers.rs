@@ -1,16 +1,17 @@
-//! The kernel of integers that runs here against the portable one, row by row.
+//! The sums of the integers' kernel that runs here against their definition.
 
-use crate::kernel::integer::{self, IntegerWork, Kernel, LAYOUT, OneHot, Portable};
-use crate::quant::block::{Block, BlockRef, Format, Width};
+use crate::kernel::integer::{self, IntegerWork, Kernel, LAYOUT, OneHot};
+use crate::quant::block::{Block, BlockRef, Format, Layout, Narrow, Width, unpaired};
+use crate::quant::fixed::multiply_high;
 use crate::random::SplitMix64;
 
 /// Words of the largest block; they fit into the smallest chip.
-const WORDS: usize = 1600;
+const WORDS: usize = 1440;
 /// Rows of the largest block with those that fill up a tile, and columns.
 const MOST: usize = 144;
 
-/// Sums of 1 to 130 rows and up to 130 columns in both widths, requantised and not, of numbers up to the
-/// ends of 16 bits. Returns how many differ.
+/// Sums of 1 to 130 rows and up to 130 columns in both widths, requantised and not, of one-hot inputs and of
+/// numbers up to the ends of 16 bits. Returns how many differ.
 pub(super) fn sums() -> u32 {
     let mut random = SplitMix64::new(27);
     let mut words = [0; WORDS];
@@ -70,17 +71,43 @@ fn compare(block: Block, format: Format, random: &mut SplitMix64, mut words: &[i
     for (block, hot, v) in
         [(whole, None, v), (raw, None, v), (whole, Some((symbol, i16::MAX)), narrow)]
     {
-        let (mut found, mut expected) = ([-1; MOST], [-1; MOST]);
-        let rows = block.bias.len();
-        let (Some(out), Some(right)) = (found.get_mut(..rows), expected.get_mut(..rows)) else {
-            return u32::MAX;
-        };
+        let mut out = [-1; MOST];
+        let Some(out) = out.get_mut(..block.bias.len()) else { return u32::MAX };
         integer::run(&mut Sums { block, hot, v, out });
-        Portable::multiply(&block, hot, v, right);
-        differ +=
-            found.iter().zip(&expected).filter(|(found, right)| found != right).count() as u32;
+        let right = |i| sum(&block, hot, v, i);
+        differ += out.iter().enumerate().filter(|&(i, &out)| right(i) != Some(out)).count() as u32;
     }
     differ
+}
+
+/// The sum of row i, weight by weight.
+fn sum(block: &BlockRef<'_>, hot: OneHot, v: &[i16], i: usize) -> Option<i32> {
+    let wide = |j| Some(i32::from(*block.wide.get(LAYOUT.place(block.wide_columns, i, j))?));
+    let narrow = |j| {
+        let place = LAYOUT.place(block.narrow_columns, i, j);
+        Some(match block.narrow {
+            Narrow::Bytes(w) => i32::from(*w.get(place)?),
+            Narrow::Halves(w) => i32::from(*w.get(place)?),
+            Narrow::Pairs(w) => {
+                unpaired(*w.get(Layout::pair_place(block.narrow_columns, i, j))?)[i % 2]
+            }
+        })
+    };
+    let (of_wide, of_narrow) = v.split_at_checked(v.len() - block.narrow_columns)?;
+    let mut sum = *block.bias.get(i)?;
+    match hot {
+        Some((symbol, _)) if usize::from(symbol) >= block.wide_columns => {}
+        Some((symbol, one)) => sum += wide(symbol.into())? * i32::from(one),
+        None => {
+            for (j, &v) in of_wide.iter().enumerate() {
+                sum += wide(j)? * i32::from(v);
+            }
+        }
+    }
+    for (j, &v) in of_narrow.iter().enumerate() {
+        sum += narrow(j)? * i32::from(v);
+    }
+    Some(block.multipliers.get(i).map_or(sum, |&m| multiply_high(sum, m)))
 }
 
 /// [`Kernel::multiply`].
