@@ -104,7 +104,7 @@ impl Layer {
 
     /// The cell on flat parameters, in the order of [`tensors`](Self::tensors); `None` when there are
     /// not [`parameters`](Self::parameters) of them.
-    #[inline]
+    #[inline(always)]
     pub fn view<T: Scalar>(self, mut flat: &[T]) -> Option<LayerRef<'_, T>> {
         let Layer { kind, inputs, hidden } = self;
         let mut parts: [&[T]; MAX_TENSORS] = [&[]; MAX_TENSORS];

@@ -11,7 +11,8 @@ use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{Device, converse, visit};
 use serialport::{SerialPort, TTYPort};
 
-const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 0xABCD };
+const INFO: Info =
+    Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 0xABCD, slot: None };
 
 /// Answers until it is told to quit; its prediction is the sample itself.
 fn device(mut line: TTYPort) {

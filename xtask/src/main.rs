@@ -13,6 +13,7 @@ mod setup;
 mod summary;
 mod tally;
 mod test;
+mod upload;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Steps, Tally};
-use crate::{chip, mcu, prove, setup};
+use crate::{chip, mcu, prove, setup, upload};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -58,6 +58,7 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
         }
         steps.step(&format!("streams, {}", board.core), |tally| prove::test_streams(board, tally));
         if main {
+            steps.step("updates", upload::test);
             steps.step("promises broken on purpose", prove::test_broken);
         }
         steps.step(&format!("counts, {}", board.core), |tally| {

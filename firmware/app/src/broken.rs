@@ -2,7 +2,7 @@
 //! the environment variable `RNN_BREAK`. Without it nothing of this is compiled.
 #![allow(dead_code)] // One of them at a time.
 
-use crate::embedded::{CHANNELS, OUTPUTS};
+use crate::{CHANNELS, OUTPUTS};
 use core::hint::black_box;
 
 /// A sample that no sensor sends.

@@ -2,7 +2,7 @@ use super::*;
 use rnn_core::link;
 use std::collections::VecDeque;
 
-const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7 };
+const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7, slot: None };
 
 /// A device whose prediction is the sum of the samples so far, on a line with faults.
 struct Fake {
