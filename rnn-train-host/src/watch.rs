@@ -277,7 +277,7 @@ impl<'m> Watching<'m> {
     /// Judges a sample, `elapsed` periods after the last call, and makes a step on what is admitted of
     /// it. `None`: none came when it was due.
     pub fn step(&mut self, values: Option<&[f32]>, elapsed: f32) -> Verdict {
-        let Watching { watch, predictor, clock, memory, expected, admitted, faults } = self;
+        let Watching { watch, predictor, clock, memory, expected, admitted, faults, .. } = self;
         let sample = Sample { values, elapsed, expected, admitted, faults };
         let verdict =
             watch::judge(&watch.rules, watch.threshold, &watch.channels, clock, memory, sample);

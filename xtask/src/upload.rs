@@ -108,8 +108,8 @@ fn midstream(built: &Built, old: &Model, next: &Model) -> Result<()> {
 
     pair.watching = taken_over;
     let mut all = std::iter::once(sound).chain(pair.samples);
-    let Pair { session, watching, .. } = pair;
-    Pair { session, watching, samples: &mut all }.steps(SAMPLES)?;
+    let Pair { session: same, watching, .. } = pair;
+    Pair { session: same, watching, samples: &mut all }.steps(SAMPLES)?;
     let stats = session.stats()?;
     ensure!(
         (stats.link_errors, stats.queue_overflows) == (0, 0),

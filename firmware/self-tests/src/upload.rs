@@ -140,7 +140,6 @@ pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     report("a damaged file: refused", damaged == refused(Refusal::Damaged));
     report("predictions go on after that", upload.sample() == next());
     report("a third upload: begun", upload.begin(|_| ()) == Some(Said::Received(0)));
-    drop(upload);
 
     let mut upload = Upload::start(flash);
     report("after a reset: the model of the slot", upload.talk.info() == first);
