@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Ended, Steps, Tally};
-use crate::{chip, mcu, prove, setup};
+use crate::{chip, mcu, prove, setup, upload};
 use anyhow::{Result, bail};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
