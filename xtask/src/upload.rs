@@ -183,7 +183,7 @@ impl Power {
         let mut line = String::new();
         while !line.contains(answer) {
             line.clear();
-            let length = self.monitor.read_line(&mut line).with_context(|| format!("{command}"))?;
+            let length = self.monitor.read_line(&mut line).with_context(|| command.to_owned())?;
             ensure!(length > 0, "QEMU is gone before {command}");
         }
         Ok(())
