@@ -99,6 +99,7 @@ fn message(raw: &[[u8; 4]]) -> Message<'_> {
 }
 
 /// Runs every test of this file.
+#[inline(never)]
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     let mut talk = Talk::start(SmallFlash(&mut []));
     let Some(model) = model() else { return report("the embedded model can be read", false) };

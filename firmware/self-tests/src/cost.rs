@@ -29,6 +29,7 @@ const ODD: [f32; 8] = [
 ];
 
 /// Measures, prints the figures, and tests that they don't depend on the input.
+#[inline(never)]
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     instructions(report);
     stack(report);

