@@ -1,7 +1,5 @@
 //! Cells with a dense readout: o_t = W_hy h_t + b_y, y_t = o_t or softmax(o_t).
 
-use core::fmt;
-
 use crate::activation::softmax;
 use crate::cell::{Cell, Errors, Sequence, take};
 use crate::dense::{Dense, DenseMut, DenseRef};
@@ -192,20 +190,6 @@ impl Shape {
     /// Numbers of h per step and sample, over all layers.
     pub fn units(&self) -> usize {
         self.layers().map(|layer| layer.hidden).sum()
-    }
-}
-
-/// The type of the cell of fixed size, or of the stack of cells, as Rust source.
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (1..self.layers.count()).try_for_each(|_| f.write_str("Stack<"))?;
-        for (i, layer) in self.layers().enumerate() {
-            match i {
-                0 => write!(f, "{layer}")?,
-                _ => write!(f, ", {layer}, {}>", layer.inputs)?,
-            }
-        }
-        Ok(())
     }
 }
 
