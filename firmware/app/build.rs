@@ -1,10 +1,8 @@
-//! Reads the model file that the image is built with and writes down what is in it: of floating-point
-//! numbers the type of its cells, so that from there on the compiler knows every size; or integers.
+//! Reads the model file that the image is built with and says which sources are for it: of which numbers it
+//! is made, and what it is for. Its sizes the compiler reads itself.
 
-use rnn_core::gru::Reset;
-use rnn_core::layers::{Kind, Layer};
 use rnn_core::model_file::{ModelFile, Numbers, Task};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 fn main() -> Result<(), String> {
@@ -27,31 +25,17 @@ fn main() -> Result<(), String> {
     let file = ModelFile::parse(&bytes)
         .map_err(|error| format!("RNN_MODEL={}: {error}", path.display()))?;
 
-    let kind = match file.header.task {
-        Task::Forecast { .. } => "forecaster",
+    let task = match file.header.task {
+        Task::Forecast { .. } => "forecast",
         Task::Text(_) => "text",
     };
-    let source = match file.header.numbers {
-        Numbers::Float => {
-            let shape = file.header.shape();
-            let cells = shape.layers().enumerate().map(|(i, layer)| cell(i, layer));
-            let stacked = |lower, upper| format!("Stack {{ lower: {lower}, upper: {upper} }}");
-            let cell = cells.reduce(stacked).unwrap_or_default();
-            format!("float_{kind}!({shape}, {cell});\n")
-        }
-        Numbers::Integer(_) => format!("integer_{kind}!();\n"),
+    let numbers = match file.header.numbers {
+        Numbers::Float => "float",
+        Numbers::Integer(_) => "integers",
     };
-    let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
-    fs::write(Path::new(&out).join("model.rs"), source).map_err(|error| error.to_string())
-}
-
-/// How layer `i` comes out of the file.
-fn cell(i: usize, layer: Layer) -> String {
-    let read = match layer.kind {
-        Kind::Elman(_) => "elman",
-        Kind::Gru(Reset::After) => "gru_reset_after",
-        Kind::Gru(Reset::Before) => "gru_reset_before",
-        Kind::Lstm => "lstm",
-    };
-    format!("of_the_file(FILE.{read}({i}))")
+    println!("cargo::rustc-check-cfg=cfg(task, values(\"forecast\", \"text\"))");
+    println!("cargo::rustc-check-cfg=cfg(numbers, values(\"float\", \"integers\"))");
+    println!("cargo::rustc-cfg=task=\"{task}\"");
+    println!("cargo::rustc-cfg=numbers=\"{numbers}\"");
+    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::elman::{ElmanMut, ElmanRef};
 use crate::gru::{GruMut, GruRef, Reset};
 use crate::kernel::{Arithmetic, Columns};
 use crate::lstm::{LstmMut, LstmRef};
+use crate::network::Shape;
 use crate::scalar::Scalar;
 
 /// Most layers of a [`Stack`](crate::cell::Stack) that a model file holds.
@@ -104,7 +105,7 @@ impl Layer {
 
     /// The cell on flat parameters, in the order of [`tensors`](Self::tensors); `None` when there are
     /// not [`parameters`](Self::parameters) of them.
-    #[inline]
+    #[inline(always)]
     pub fn view<T: Scalar>(self, mut flat: &[T]) -> Option<LayerRef<'_, T>> {
         let Layer { kind, inputs, hidden } = self;
         let mut parts: [&[T]; MAX_TENSORS] = [&[]; MAX_TENSORS];
@@ -147,6 +148,20 @@ impl fmt::Display for Layer {
             Kind::Gru(reset) => write!(f, "Gru<f32, {inputs}, {hidden}, Reset{reset:?}>"),
             Kind::Lstm => write!(f, "Lstm<f32, {inputs}, {hidden}>"),
         }
+    }
+}
+
+/// The type of the cell of fixed size, or of the stack of cells, as Rust source.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (1..self.layers.count()).try_for_each(|_| f.write_str("Stack<"))?;
+        for (i, layer) in self.layers().enumerate() {
+            match i {
+                0 => write!(f, "{layer}")?,
+                _ => write!(f, ", {layer}, {}>", layer.inputs)?,
+            }
+        }
+        Ok(())
     }
 }
 

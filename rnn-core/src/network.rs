@@ -1,7 +1,5 @@
 //! Cells with a dense readout: o_t = W_hy h_t + b_y, y_t = o_t or softmax(o_t).
 
-use core::fmt;
-
 use crate::activation::softmax;
 use crate::cell::{Cell, Errors, Sequence, take};
 use crate::dense::{Dense, DenseMut, DenseRef};
@@ -175,8 +173,13 @@ impl Shape {
     }
 
     /// Numbers of memory of a stream, over all layers.
-    pub fn memory(&self) -> usize {
-        self.layers().map(Layer::memory).sum()
+    pub const fn memory(&self) -> usize {
+        let (mut sum, mut i) = (0, 0);
+        while i < self.layers.count() {
+            sum += self.layers.get(i, self.inputs).memory();
+            i += 1;
+        }
+        sum
     }
 
     /// Numbers that a step of one sample leaves for its backward pass, over all layers.
@@ -187,20 +190,6 @@ impl Shape {
     /// Numbers of h per step and sample, over all layers.
     pub fn units(&self) -> usize {
         self.layers().map(|layer| layer.hidden).sum()
-    }
-}
-
-/// The type of the cell of fixed size, or of the stack of cells, as Rust source.
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (1..self.layers.count()).try_for_each(|_| f.write_str("Stack<"))?;
-        for (i, layer) in self.layers().enumerate() {
-            match i {
-                0 => write!(f, "{layer}")?,
-                _ => write!(f, ", {layer}, {}>", layer.inputs)?,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -236,6 +225,7 @@ pub struct BackwardSpace<'a, T> {
 
 impl<'a, T: Scalar> NetworkRef<'a, T> {
     /// `None` when the parameters aren't as many as [`Shape::parameters`].
+    #[inline(always)] // With a shape that the compiler knows nothing is left to check.
     pub fn new(shape: Shape, parameters: &'a [T]) -> Option<Self> {
         (parameters.len() == shape.parameters()).then_some(NetworkRef { shape, parameters })
     }
@@ -258,6 +248,7 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
     }
 
     /// The readout.
+    #[inline(always)]
     pub fn readout(&self) -> DenseRef<'a, T> {
         let (inputs, outputs) = (self.shape.layers.hidden(), self.shape.outputs);
         let rest = last(self.parameters, outputs * (inputs + 1));
@@ -267,11 +258,13 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
 
     /// One step of every layer; `memory` holds [`Shape::memory`] numbers. Returns h_t of the
     /// uppermost.
+    #[inline(always)]
     pub fn step<'m, A: Arithmetic<T>>(&self, x: Columns<'_, T>, memory: &'m mut [T]) -> &'m [T] {
         A::run(&mut LayerSteps { network: self, x, memory })
     }
 
     /// h of the uppermost layer in the memory of a stream.
+    #[inline(always)]
     pub fn h<'m>(&self, memory: &'m [T]) -> &'m [T] {
         let layers = &self.shape.layers;
         let uppermost = layers.get(layers.count(), self.shape.inputs);

@@ -1,9 +1,9 @@
 //! A model's network in the middle of a stream, whatever its numbers.
 
 use rnn_core::forecast::Running;
-use rnn_core::kernel::{Columns, Inference};
 use rnn_core::network::NetworkRef;
-use rnn_core::quant::{self, Inputs, IntegerNetwork};
+use rnn_core::quant::{self, IntegerNetwork};
+use rnn_core::stream::InPlace;
 
 use crate::aligned::Aligned;
 
@@ -42,49 +42,44 @@ impl<'m> Live<'m> {
         let (memory, inputs) = (vec![0; plan.memory()], plan.inputs);
         Live::Integer { network, memory, x: vec![0; inputs], o: vec![0; inputs] }
     }
+
+    /// Goes on with the network of another one of the same shape, in the state that there is.
+    pub fn go_on(&mut self, other: Live<'m>) {
+        match (self, other) {
+            (Live::Float { network, .. }, Live::Float { network: next, .. }) => *network = next,
+            (Live::Integer { network, .. }, Live::Integer { network: next, .. }) => *network = next,
+            (live, other) => *live = other,
+        }
+    }
 }
 
-/// The same with the network of integers.
-fn integers<'a>(
-    network: &'a IntegerNetwork<'_>,
-    memory: &'a mut [i32],
-    x: &'a mut [i16],
-    o: &'a mut [i32],
-) -> quant::Live<'a> {
-    quant::Live { network, memory, x, o }
+/// The same call for the network that it is.
+macro_rules! with_network {
+    ($live:expr, $running:ident => $call:expr) => {
+        match $live {
+            Live::Float { network, memory } => {
+                let mut $running = InPlace { network: *network, memory };
+                $call
+            }
+            Live::Integer { network, memory, x, o } => {
+                let mut $running = quant::Live { network: *network, memory, x, o };
+                $call
+            }
+        }
+    };
 }
 
 impl Running for Live<'_> {
     fn rest(&mut self) {
-        match self {
-            Live::Float { memory, .. } => memory.fill(0.0),
-            Live::Integer { network, memory, x, o } => integers(network, memory, x, o).rest(),
-        }
+        with_network!(self, live => live.rest());
     }
     fn step(&mut self, u: &[f32]) {
-        match self {
-            Live::Float { network, memory } => {
-                network.step::<Inference>(Columns::Values(u), memory);
-            }
-            Live::Integer { network, memory, x, o } => integers(network, memory, x, o).step(u),
-        }
+        with_network!(self, live => live.step(u));
     }
     fn step_symbol(&mut self, symbol: u16) {
-        match self {
-            Live::Float { network, memory } => {
-                network.step::<Inference>(Columns::Symbols(&[symbol]), memory);
-            }
-            Live::Integer { network, memory, .. } => network.step(Inputs::Symbol(symbol), memory),
-        }
+        with_network!(self, live => live.step_symbol(symbol));
     }
     fn read(&mut self, o: &mut [f32]) {
-        match self {
-            Live::Float { network, memory } => {
-                network.readout().forward::<Inference>(network.h(memory), o);
-            }
-            Live::Integer { network, memory, x, o: sums } => {
-                integers(network, memory, x, sums).read(o);
-            }
-        }
+        with_network!(self, live => live.read(o));
     }
 }

@@ -152,6 +152,7 @@ impl Model {
             outputs: size(inputs),
             window: size(window),
             model_crc: crc,
+            slot: None,
         })
     }
 
@@ -247,7 +248,14 @@ pub struct Predictor<'m> {
     prediction: Vec<f32>,
 }
 
-impl Predictor<'_> {
+impl<'m> Predictor<'m> {
+    /// Goes on with another model of the same shape, in the state that there is.
+    pub fn go_on(&mut self, model: &'m Model) {
+        self.live.go_on(model.live());
+        self.channels = &model.channels;
+        self.mode = model.mode_and_target().0;
+    }
+
     /// Takes one sample, returns the prediction of the next one.
     pub fn step(&mut self, sample: &[f32]) -> &[f32] {
         let memory = Memory {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
-use rnn_core::model_file::{ModelFile, WatchContents};
+use rnn_core::model_file::{Header, ModelFile, WatchContents};
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::watch::guard::{Clock, Fault, Limits, Rules};
 use rnn_core::watch::score::{Ratios, Scales, Usual, threshold};
@@ -235,6 +235,7 @@ pub fn sent(table: &Table, t: usize) -> Sent {
 /// A model's predictor with its watch, in the middle of a stream.
 #[derive(Debug, Clone)]
 pub struct Watching<'m> {
+    header: Header,
     watch: Cow<'m, Watch>,
     predictor: Predictor<'m>,
     clock: Clock,
@@ -248,9 +249,9 @@ impl<'m> Watching<'m> {
     /// Before the first sample. A model that doesn't say what is watched for lets in what is a number.
     pub fn new(model: &'m Model) -> Self {
         let channels = model.header.inputs;
-        let watch =
-            model.watch.as_ref().map_or_else(|| Cow::Owned(Watch::none(channels)), Cow::Borrowed);
+        let watch = watch_of(model);
         Watching {
+            header: model.header,
             predictor: model.predictor(),
             clock: Clock::new(&watch.rules),
             memory: watch.channels.iter().map(Memory::new).collect(),
@@ -261,10 +262,22 @@ impl<'m> Watching<'m> {
         }
     }
 
+    /// Goes on with another model, as a device does to which it is uploaded: from the state that there is,
+    /// or, if it doesn't take that over, from rest.
+    pub fn take_over(&mut self, model: &'m Model) {
+        if model.header.takes_state_of(&self.header) {
+            self.header = model.header;
+            self.watch = watch_of(model);
+            self.predictor.go_on(model);
+        } else {
+            *self = Watching::new(model);
+        }
+    }
+
     /// Judges a sample, `elapsed` periods after the last call, and makes a step on what is admitted of
     /// it. `None`: none came when it was due.
     pub fn step(&mut self, values: Option<&[f32]>, elapsed: f32) -> Verdict {
-        let Watching { watch, predictor, clock, memory, expected, admitted, faults } = self;
+        let Watching { watch, predictor, clock, memory, expected, admitted, faults, .. } = self;
         let sample = Sample { values, elapsed, expected, admitted, faults };
         let verdict =
             watch::judge(&watch.rules, watch.threshold, &watch.channels, clock, memory, sample);
@@ -293,4 +306,10 @@ impl<'m> Watching<'m> {
     pub fn faults(&self) -> &[Option<Fault>] {
         &self.faults
     }
+}
+
+/// What a model says is watched for.
+fn watch_of(model: &Model) -> Cow<'_, Watch> {
+    let none = || Cow::Owned(Watch::none(model.header.inputs));
+    model.watch.as_ref().map_or_else(none, Cow::Borrowed)
 }

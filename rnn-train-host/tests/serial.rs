@@ -5,17 +5,18 @@ use std::io::{ErrorKind, Read, Write};
 use std::process::Command;
 use std::thread;
 
-use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Prediction, Stats, Values};
+use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Prediction, Slot, Stats, Values};
 use rnn_core::watch::Verdict;
 use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{Device, converse, visit};
 use serialport::{SerialPort, TTYPort};
 
-const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 0xABCD };
+const INFO: Info =
+    Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 0xABCD, slot: None };
 
 /// Answers until it is told to quit; its prediction is the sample itself.
 fn device(mut line: TTYPort) {
-    let (mut decoder, mut steps) = (Decoder::new(), 0);
+    let (mut decoder, mut steps, mut crc) = (Decoder::new(), 0, 0);
     loop {
         let mut byte = [0];
         match line.read(&mut byte) {
@@ -34,6 +35,18 @@ fn device(mut line: TTYPort) {
                 let values = Values::new(&raw);
                 Message::Prediction(Prediction { verdict: Verdict::FITS, faults: &[0], values })
             }
+            Message::UpdateBegin(announced) => {
+                crc = announced.crc;
+                Message::Received(0)
+            }
+            Message::UpdateChunk(chunk) => {
+                Message::Received(chunk.offset + chunk.bytes.len() as u32)
+            }
+            Message::UpdateFinish => Message::Info(Info {
+                model_crc: crc,
+                slot: Some(Slot { number: 2, sequence: 7 }),
+                ..INFO
+            }),
             Message::StatsRequest => Message::Stats(Stats { steps, ..Stats::default() }),
             _ => Message::Quit,
         };
@@ -80,6 +93,34 @@ fn the_command_says_what_is_there() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&json["model_crc"], &json["hidden"]), (&"0x0000abcd".into(), &4.into()), "{json}");
     device.join().unwrap();
+}
+
+#[test]
+fn the_command_uploads() {
+    let upload = |model: &str| {
+        let (port, _held, device) = port();
+        let output = Command::new(env!("CARGO_BIN_EXE_rnn"))
+            .args(["device", "upload", model, "--device", &format!("serial:{port}"), "--json"])
+            .output()
+            .unwrap();
+        (output, device)
+    };
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../rnn-core/tests/golden/tiny.rnn");
+    let (output, device) = upload(file);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bytes = std::fs::read(file).unwrap();
+    let crc = rnn_core::model_file::ModelFile::parse(&bytes).unwrap().crc();
+    assert_eq!(json["model_crc"], format!("{crc:#010x}"));
+    assert_eq!(json["replaced_crc"], "0x0000abcd");
+    assert_eq!((&json["slot"], &json["update"]), (&2.into(), &7.into()), "{json}");
+    assert_eq!(json["bytes"], bytes.len());
+    device.join().unwrap();
+
+    // What is no model isn't even tried.
+    let (output, _) = upload(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("Cargo.toml") && error.contains("not a model file"), "{error}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Samples streamed per model.
-const SAMPLES: usize = 300;
+pub(crate) const SAMPLES: usize = 300;
 
 /// A model to be tested on the chip.
 pub(crate) struct Tested {

@@ -18,6 +18,7 @@ mod setup;
 mod summary;
 mod tally;
 mod test;
+mod upload;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 //! One more is in the core: with `RNN_BREAK_KERNELS` the kernels swap the first two lanes of their sums.
 #![allow(dead_code)] // One of them at a time.
 
-use crate::embedded::{CHANNELS, OUTPUTS};
+use crate::{CHANNELS, OUTPUTS};
 use core::hint::black_box;
 
 /// A sample that no sensor sends.

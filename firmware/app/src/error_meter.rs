@@ -1,6 +1,6 @@
 //! How wrong the predictions have been so far.
 
-use crate::embedded::{CHANNELS, OUTPUTS};
+use crate::{CHANNELS, OUTPUTS};
 use micromath::F32Ext;
 
 /// Mean squared error of predictions against the samples that came after them; channels that are

@@ -9,14 +9,29 @@
 mod broken;
 pub mod embedded;
 mod error_meter;
-mod models;
+mod model;
+#[cfg_attr(numbers = "float", path = "float.rs")]
+#[cfg_attr(numbers = "integers", path = "integers.rs")]
+mod numbers;
+#[cfg_attr(task = "forecast", path = "forecaster.rs")]
+#[cfg_attr(task = "text", path = "writer.rs")]
+mod task;
+mod update;
 
-use embedded::{CHANNELS, FILE, HIDDEN, OUTPUTS, Predictor, Stream, WINDOW};
+pub use model::{Model, Words, check, words};
+pub use task::{CHANNELS, OUTPUTS, Predictor, Scales, Settings};
+
+use embedded::{FILE, HIDDEN, SETTINGS, WINDOW};
+use embedded_storage::nor_flash::NorFlash;
 use error_meter::ErrorMeter;
 use rnn_core::link::{
-    self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values,
+    self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Slot, Stats, Values,
 };
+use rnn_core::model_file::ModelFile;
+use rnn_core::slots::{self, Area, Slots};
 use rnn_core::watch::Verdict;
+use task::Stream;
+use update::{Question, Updates};
 
 const _: () = assert!(
     CHANNELS <= rnn_core::link::MAX_CHANNELS,
@@ -35,6 +50,15 @@ pub trait Board {
     fn ram_bytes(&self) -> u32;
 }
 
+/// The flash that a board lends for models that come over the link.
+pub trait Flash: NorFlash {
+    /// Where the two slots lie in it. With a size of 0 there are none: uploads are refused.
+    fn area(&self) -> Area;
+    /// `length` bytes from `offset` on, as the processor reads them, on a 4-byte boundary where `offset`
+    /// is; none where there aren't so many.
+    fn bytes(&self, offset: u32, length: u32) -> &[u8];
+}
+
 /// What became of a byte that completed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -48,6 +72,16 @@ pub enum Event {
     Repeated,
     /// The host asked for the counters.
     Reported,
+    /// A part of a model has come.
+    Received,
+    /// A model has come, has passed its self-tests, and runs from now on; its file's CRC-32, and whether it
+    /// goes on from the state of the one before it.
+    Updated {
+        /// CRC-32 of its file.
+        model: u32,
+        /// Whether the state was handed over.
+        handed_over: bool,
+    },
     /// A question was refused.
     Refused,
     /// A frame was damaged or not understood; nothing was sent.
@@ -85,6 +119,7 @@ impl Samples {
     /// Takes a sample, or that none came; one that comes twice is answered twice and taken once.
     fn take(
         &mut self,
+        words: &Words,
         sequence: u16,
         sample: Option<&[f32; CHANNELS]>,
         elapsed: f32,
@@ -95,7 +130,7 @@ impl Samples {
         if let Some(sample) = sample {
             self.errors.compare(sample);
         }
-        let (verdict, faults, prediction) = self.stream.take(sample, elapsed);
+        let (verdict, faults, prediction) = self.stream.take(words, sample, elapsed);
         self.errors.expect(&prediction);
         self.steps = self.steps.saturating_add(u32::from(verdict.step));
         let answer = Answer { verdict, faults, prediction: prediction.map(f32::to_le_bytes) };
@@ -104,26 +139,114 @@ impl Samples {
     }
 }
 
-/// Samples, link and counters.
-pub struct App {
+/// What was made of a sample, to be said.
+fn said(taken: &Result<(Answer, Event), Refusal>) -> (Message<'_>, Event) {
+    match taken {
+        Ok((answer, event)) => (answer.message(), *event),
+        Err(refusal) => (Message::Refused(*refusal), Event::Refused),
+    }
+}
+
+/// The samples, and the model that they go through.
+struct Device<F> {
     samples: Samples,
+    /// `None` where the board has no flash for models.
+    slots: Option<Slots<F>>,
+    updates: Updates,
+}
+
+impl<F: Flash> Device<F> {
+    fn start(flash: F) -> Self {
+        let area = flash.area();
+        let may_run = |flash: &mut F, model: slots::Model| {
+            check(flash.bytes(model.offset, model.length)).map(|_| ())
+        };
+        let mut slots = Slots::open(flash, area, may_run).ok();
+        if let Some(slots) = &mut slots {
+            // Where it can't be settled, the next update says so.
+            let _ = slots.settle();
+        }
+        let samples = Samples {
+            stream: Stream::start(SETTINGS),
+            errors: ErrorMeter::new(),
+            last: None,
+            steps: 0,
+        };
+        let mut device = Device { samples, slots, updates: Updates::new() };
+        if device.running().is_some() {
+            match ModelFile::parse(device.file()).and_then(|file| Settings::of(&file)) {
+                Ok(settings) => device.samples.stream = Stream::start(settings),
+                // It was whole a moment ago: this flash is not to be relied on.
+                Err(_) => device.slots = None,
+            }
+        }
+        device
+    }
+
+    /// The model in a slot that runs; `None` for the embedded one.
+    fn running(&self) -> Option<slots::Model> {
+        self.slots.as_ref().and_then(Slots::running)
+    }
+
+    /// The bytes of the file of the model that runs.
+    fn file(&self) -> &[u8] {
+        file(&self.slots)
+    }
+
+    /// What is said of the model that runs; a model file's sizes are at most 4096.
+    fn info(&self) -> Info {
+        let (model_crc, slot) = match self.running() {
+            Some(slots::Model { slot, crc, sequence, .. }) => {
+                (crc, Some(Slot { number: slot as u8 + 1, sequence }))
+            }
+            None => (FILE.crc(), None),
+        };
+        Info {
+            inputs: FILE.header.inputs as u16,
+            hidden: HIDDEN as u16,
+            outputs: FILE.header.inputs as u16,
+            window: WINDOW as u16,
+            model_crc,
+            slot,
+        }
+    }
+
+    /// Takes a sample, or that none came.
+    fn take(
+        &mut self,
+        sequence: u16,
+        values: Option<Values<'_>>,
+        elapsed: f32,
+    ) -> Result<(Answer, Event), Refusal> {
+        let sample = match values {
+            Some(values) => Some(values.to_array().ok_or(Refusal::Channels)?),
+            None => None,
+        };
+        let words = words(file(&self.slots)).ok_or(Refusal::Flash)?;
+        Ok(self.samples.take(words, sequence, sample.as_ref(), elapsed))
+    }
+}
+
+/// The bytes of the file of the model that runs.
+fn file<F: Flash>(slots: &Option<Slots<F>>) -> &[u8] {
+    match slots.as_ref().and_then(|slots| Some((slots.flash(), slots.running()?))) {
+        Some((flash, model)) => flash.bytes(model.offset, model.length),
+        None => embedded::bytes(),
+    }
+}
+
+/// A device on its line, and counters.
+pub struct App<F> {
+    device: Device<F>,
     decoder: Decoder,
     link_errors: u32,
 }
 
-impl App {
-    /// Starts with the state at rest.
-    pub fn new() -> Self {
-        Self {
-            samples: Samples {
-                stream: Stream::start(),
-                errors: ErrorMeter::new(),
-                last: None,
-                steps: 0,
-            },
-            decoder: Decoder::new(),
-            link_errors: 0,
-        }
+impl<F: Flash> App<F> {
+    /// Starts the newest model that may run, the embedded one where there is no other, with its state at
+    /// rest.
+    pub fn new(flash: F) -> Self {
+        App { device: Device::start(flash), decoder: Decoder::new(), link_errors: 0 }
     }
 
     /// Takes one received byte; answers through `board` when it completes a question.
@@ -131,47 +254,51 @@ impl App {
     /// A function of its own in every image: what it calls is checked.
     #[inline(never)]
     pub fn on_byte(&mut self, byte: u8, board: &mut impl Board) -> Option<Event> {
-        let frame = match self.decoder.push(byte)? {
+        let App { device, decoder, link_errors } = self;
+        let frame = match decoder.push(byte)? {
             Ok(frame) => frame,
             Err(_) => {
-                self.link_errors = self.link_errors.saturating_add(1);
+                *link_errors = link_errors.saturating_add(1);
                 return Some(Event::LinkError);
             }
         };
-        let told;
+        let taken;
         let (answer, event) = match frame.message {
             Message::Hello => {
                 // A new conversation counts its questions anew.
-                self.samples.last = None;
-                (Message::Info(INFO), Event::Greeted)
+                device.samples.last = None;
+                device.updates.last = None;
+                (Message::Info(device.info()), Event::Greeted)
             }
-            Message::Sample(Sample { elapsed, values }) => match values.to_array() {
-                Some(sample) => {
-                    let event;
-                    (told, event) = self.samples.take(frame.sequence, Some(&sample), elapsed);
-                    (told.message(), event)
-                }
-                None => (Message::Refused(Refusal::Channels), Event::Refused),
-            },
+            Message::Sample(Sample { elapsed, values }) => {
+                taken = device.take(frame.sequence, Some(values), elapsed);
+                said(&taken)
+            }
             Message::Silence(elapsed) => {
-                let event;
-                (told, event) = self.samples.take(frame.sequence, None, elapsed);
-                (told.message(), event)
+                taken = device.take(frame.sequence, None, elapsed);
+                said(&taken)
             }
             Message::StatsRequest => (
                 Message::Stats(Stats {
-                    steps: self.samples.steps,
-                    link_errors: self.link_errors,
+                    steps: device.samples.steps,
+                    link_errors: *link_errors,
                     queue_overflows: board.queue_overflows(),
                     stack_bytes: board.stack_bytes(),
                     ram_bytes: board.ram_bytes(),
                 }),
                 Event::Reported,
             ),
-            Message::Quit => (Message::Quit, Event::Quit),
-            Message::Info(_) | Message::Prediction(_) | Message::Stats(_) | Message::Refused(_) => {
-                (Message::Refused(Refusal::NotAQuestion), Event::Refused)
+            Message::UpdateBegin(announcement) => {
+                device.update(frame.sequence, Question::Begin(announcement))
             }
+            Message::UpdateChunk(chunk) => device.update(frame.sequence, Question::Chunk(chunk)),
+            Message::UpdateFinish => device.update(frame.sequence, Question::Finish),
+            Message::Quit => (Message::Quit, Event::Quit),
+            Message::Info(_)
+            | Message::Prediction(_)
+            | Message::Stats(_)
+            | Message::Received(_)
+            | Message::Refused(_) => (Message::Refused(Refusal::NotAQuestion), Event::Refused),
         };
         let answer = Frame { sequence: frame.sequence, message: answer };
         if let Ok(bytes) = answer.encode(&mut [0; MAX_FRAME]) {
@@ -180,9 +307,14 @@ impl App {
         Some(event)
     }
 
+    /// The model that runs, and where it lies.
+    pub fn info(&self) -> Info {
+        self.device.info()
+    }
+
     /// Steps that the network has made.
     pub fn steps(&self) -> u32 {
-        self.samples.steps
+        self.device.samples.steps
     }
 
     /// Frames that were damaged or not understood.
@@ -193,20 +325,18 @@ impl App {
     /// Root of the mean squared error of the predictions so far, over all channels, in the
     /// samples' unit; for the log (see [`ErrorMeter`] for how exact it is).
     pub fn rms_error(&self) -> f32 {
-        self.samples.errors.rms()
-    }
-}
-
-impl Default for App {
-    fn default() -> Self {
-        Self::new()
+        self.device.samples.errors.rms()
     }
 }
 
 /// One step of the network: the part whose calls, stack and instructions are checked, hence a
 /// function of its own in every image.
 #[inline(never)]
-pub fn step(predictor: &mut Predictor, sample: &[f32; CHANNELS]) -> [f32; OUTPUTS] {
+pub fn step(
+    predictor: &mut Predictor,
+    model: Model<'_>,
+    sample: &[f32; CHANNELS],
+) -> [f32; OUTPUTS] {
     #[cfg(broken = "panic")]
     broken::panic(sample);
     #[cfg(broken = "allocation")]
@@ -214,17 +344,8 @@ pub fn step(predictor: &mut Predictor, sample: &[f32; CHANNELS]) -> [f32; OUTPUT
     #[cfg(broken = "time")]
     broken::time(sample);
     #[cfg_attr(not(broken = "bits"), allow(unused_mut))]
-    let mut prediction = predictor.step(sample);
+    let mut prediction = predictor.step(model, sample);
     #[cfg(broken = "bits")]
     broken::bits(&mut prediction);
     prediction
 }
-
-/// What the device says of its model; a model file's sizes are at most 4096.
-const INFO: Info = Info {
-    inputs: FILE.header.inputs as u16,
-    hidden: HIDDEN as u16,
-    outputs: FILE.header.inputs as u16,
-    window: WINDOW as u16,
-    model_crc: FILE.crc(),
-};

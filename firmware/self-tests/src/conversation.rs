@@ -1,13 +1,15 @@
 //! The application, asked over the link as a host asks it.
 
-use app::embedded::{self, CHANNELS, FILE, OUTPUTS};
-use app::{App, Board, Event};
-use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Refusal, Sample, Values};
+use crate::flash::SmallFlash;
+use crate::model;
+use app::embedded::FILE;
+use app::{App, Board, CHANNELS, Event, OUTPUTS, Predictor};
+use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Values};
 
-const SAMPLE: [f32; CHANNELS] = [1.5; CHANNELS];
+pub(crate) const SAMPLE: [f32; CHANNELS] = [1.5; CHANNELS];
 
 /// Keeps the last answer.
-struct Line {
+pub(crate) struct Line {
     answer: [u8; MAX_FRAME],
     length: usize,
 }
@@ -32,14 +34,25 @@ impl Board for Line {
 }
 
 /// An application and a host's end of the line.
-struct Talk {
-    app: App,
+pub(crate) struct Talk<'f> {
+    app: App<SmallFlash<'f>>,
     line: Line,
 }
 
-impl Talk {
+impl<'f> Talk<'f> {
+    /// With a device that starts anew.
+    pub(crate) fn start(flash: SmallFlash<'f>) -> Self {
+        let line = Line { answer: [0; MAX_FRAME], length: 0 };
+        Talk { app: App::new(flash), line }
+    }
+
     /// Sends a question; passes the answer, if there is one, to `read`.
-    fn ask<T>(
+    /// What the device says of its model.
+    pub(crate) fn info(&self) -> Info {
+        self.app.info()
+    }
+
+    pub(crate) fn ask<T>(
         &mut self,
         sequence: u16,
         message: Message<'_>,
@@ -70,7 +83,7 @@ impl Talk {
         (event, decoder.push(*last).and_then(Result::ok).map(read))
     }
 
-    fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; OUTPUTS]>) {
+    pub(crate) fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; OUTPUTS]>) {
         let raw = SAMPLE.map(f32::to_le_bytes);
         let (event, bits) = self.ask(sequence, message(&raw), |frame| match frame.message {
             Message::Prediction(told) => told.values.to_array().map(|v| v.map(f32::to_bits)),
@@ -86,10 +99,12 @@ fn message(raw: &[[u8; 4]]) -> Message<'_> {
 }
 
 /// Runs every test of this file.
+#[inline(never)]
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
-    let mut talk = Talk { app: App::new(), line: Line { answer: [0; MAX_FRAME], length: 0 } };
-    let mut predictor = embedded::predictor();
-    let mut expected = || predictor.step(&SAMPLE).map(f32::to_bits);
+    let mut talk = Talk::start(SmallFlash(&mut []));
+    let Some(model) = model() else { return report("the embedded model can be read", false) };
+    let mut predictor = Predictor::REST;
+    let mut expected = || app::step(&mut predictor, model, &SAMPLE).map(f32::to_bits);
 
     let info = talk.ask(1, Message::Hello, |frame| match frame.message {
         Message::Info(info) => (frame.sequence, usize::from(info.inputs)),

@@ -1,6 +1,8 @@
 //! What one step costs: instructions, over inputs of every kind, and stack.
 
-use app::embedded::{self, CHANNELS, WINDOW};
+use crate::model;
+use app::embedded::WINDOW;
+use app::{CHANNELS, Predictor};
 use core::hint::black_box;
 use core::iter::repeat_n;
 use core::ops::RangeInclusive;
@@ -27,6 +29,7 @@ const ODD: [f32; 8] = [
 ];
 
 /// Measures, prints the figures, and tests that they don't depend on the input.
+#[inline(never)]
 pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     instructions(report);
     stack(report);
@@ -36,10 +39,11 @@ fn instructions(report: &mut impl FnMut(&str, bool)) {
     let Some(mut timer) = Timer::start() else {
         return report("the timer is free", false);
     };
-    let mut predictor = embedded::predictor();
+    let mut predictor = Predictor::REST;
+    let Some(model) = model() else { return report("the embedded model can be read", false) };
     // The first windows are short ones; from here on every step is whole.
     for sample in repeat_n([0.0; CHANNELS], WINDOW) {
-        app::step(&mut predictor, &sample);
+        app::step(&mut predictor, model, &sample);
     }
 
     let empty = timer.instructions(|| ()).unwrap_or(u32::MAX);
@@ -49,7 +53,7 @@ fn instructions(report: &mut impl FnMut(&str, bool)) {
     let mut step = 0;
     while step < steps && !too_long {
         let sample = black_box(sample(step, &mut random));
-        match timer.instructions(|| black_box(app::step(&mut predictor, &sample))) {
+        match timer.instructions(|| black_box(app::step(&mut predictor, model, &sample))) {
             Some(cost) => {
                 let cost = cost.saturating_sub(empty);
                 least = least.min(cost);
@@ -74,8 +78,9 @@ fn stack(report: &mut impl FnMut(&str, bool)) {
     let known = stack::used_by(known_frame);
     report("a frame of 512 bytes is measured", (512..640).contains(&known));
 
-    let mut predictor = embedded::predictor();
-    let stack = stack::used_by(|| black_box(app::step(&mut predictor, &[0.0; CHANNELS])));
+    let mut predictor = Predictor::REST;
+    let Some(model) = model() else { return report("the embedded model can be read", false) };
+    let stack = stack::used_by(|| black_box(app::step(&mut predictor, model, &[0.0; CHANNELS])));
     figure("stack", stack);
     report("the stack of a step is measured", stack > 0);
 }

@@ -2,7 +2,7 @@
 
 use crate::serial::{Serial, Uart};
 use crate::{exit, kernel, stack};
-use app::{App, Board, Event, embedded};
+use app::{App, Board, Event, Flash};
 use defmt::{info, warn};
 
 /// Steps between two lines of the log.
@@ -26,16 +26,19 @@ impl<U: Uart> Board for Serial<U> {
     }
 }
 
-/// Answers on the UART `U` until the host asks to stop.
-pub fn serve<U: Uart>() -> ! {
+/// Answers on the UART `U` until the host asks to stop; uploaded models go to `flash`. Where one of them has
+/// been taken before, the run ends.
+pub fn serve<U: Uart>(flash: Option<impl Flash>) -> ! {
     kernel::expect();
-    let Some(mut serial) = Serial::<U>::start() else { exit(1) };
-    let mut app = App::new();
+    let (Some(mut serial), Some(flash)) = (Serial::<U>::start(), flash) else { exit(1) };
+    let mut app = App::new(flash);
+    let running = app.info();
     info!(
-        "model {=u32:#010x}: {=usize} inputs, {=usize} hidden units",
-        embedded::FILE.crc(),
-        embedded::FILE.header.inputs,
-        embedded::HIDDEN
+        "model {=u32:#010x}{=str}: {=u16} inputs, {=u16} hidden units",
+        running.model_crc,
+        if running.slot.is_some() { ", uploaded" } else { "" },
+        running.inputs,
+        running.hidden
     );
     loop {
         let byte = serial.read();
@@ -43,6 +46,11 @@ pub fn serve<U: Uart>() -> ! {
             Some(Event::Alarm) => warn!("alarm at step {=u32}", app.steps()),
             Some(Event::Stepped) if app.steps().is_multiple_of(LOG_EVERY) => report(&app),
             Some(Event::LinkError) => warn!("link errors: {=u32}", app.link_errors()),
+            Some(Event::Updated { model, handed_over }) => info!(
+                "model {=u32:#010x} runs from now on, {=str}",
+                model,
+                if handed_over { "its state handed over" } else { "from rest" }
+            ),
             Some(Event::Refused) => warn!("refused a question"),
             Some(Event::Quit) => {
                 report(&app);
@@ -53,6 +61,6 @@ pub fn serve<U: Uart>() -> ! {
     }
 }
 
-fn report(app: &App) {
+fn report(app: &App<impl Flash>) {
     info!("{=u32} steps, error about {=f32} (RMS, all channels)", app.steps(), app.rms_error());
 }

@@ -10,6 +10,8 @@ pub mod cmsdk;
 mod fault;
 mod interrupts;
 pub mod kernel;
+#[cfg(feature = "application")]
+pub mod ram_flash;
 pub mod serial;
 pub mod stack;
 pub mod timer;

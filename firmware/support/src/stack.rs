@@ -49,6 +49,11 @@ pub fn deepest() -> u32 {
     (addr_of!(_stack_start) as usize - lowest()) as u32
 }
 
+/// What is left for it below the caller's frame, bytes.
+pub fn left() -> usize {
+    (msp::read() as usize).saturating_sub(end())
+}
+
 /// Static variables, bytes.
 pub fn static_ram() -> u32 {
     (end() - addr_of!(__sdata) as usize) as u32

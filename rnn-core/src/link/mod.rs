@@ -22,16 +22,22 @@
 //! # Ok::<(), rnn_core::link::Error>(())
 //! ```
 
+mod refusal;
 mod wire;
 
+pub use refusal::Refusal;
 pub use wire::{Decoder, MAX_FRAME};
 
+use crate::model_file::HEADER;
 use crate::watch::Verdict;
 
 /// Version of the messages; a receiver refuses all others.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Most channels that a [`Values`] message can carry.
 pub const MAX_CHANNELS: usize = 32;
+/// Most bytes of a model file that a [`Chunk`] can carry.
+pub const MAX_CHUNK: usize = 128;
+
 /// A message and its place in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Frame<'a> {
@@ -48,6 +54,17 @@ pub enum Message<'a> {
     Hello,
     /// Device: the model that it runs.
     Info(Info),
+    /// Host: a model file comes, to be run instead of the one that does. Answered by
+    /// [`Message::Received`]; what had come of another one is given up.
+    UpdateBegin(Announcement<'a>),
+    /// Host: the next bytes of the file. Answered by [`Message::Received`]; bytes that have come already are
+    /// passed over.
+    UpdateChunk(Chunk<'a>),
+    /// Host: that was all, run it. Answered by [`Message::Info`] of the new model, which from then on
+    /// runs after every reset too.
+    UpdateFinish,
+    /// Device: so many bytes of the file have come, from its start on.
+    Received(u32),
     /// Host: one sample. Answered by [`Message::Prediction`].
     Sample(Sample<'a>),
     /// Host: no sample came when one was due, so many sampling periods after the last message. Answered
@@ -86,6 +103,25 @@ pub struct Prediction<'a> {
     pub values: Values<'a>,
 }
 
+/// A model file that is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcement<'a> {
+    /// The file's own CRC-32.
+    pub crc: u32,
+    /// How the file starts: version, length and shape stand there, and a device that can't take it says so
+    /// before it gives up what it has.
+    pub header: &'a [u8; HEADER],
+}
+
+/// A piece of a model file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// Where in the file it starts.
+    pub offset: u32,
+    /// 1 to [`MAX_CHUNK`] bytes.
+    pub bytes: &'a [u8],
+}
+
 /// The model on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
@@ -99,6 +135,17 @@ pub struct Info {
     pub window: u16,
     /// The model file's own CRC-32.
     pub model_crc: u32,
+    /// Where it lies; `None` for the one that the firmware was built with.
+    pub slot: Option<Slot>,
+}
+
+/// A place for an uploaded model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// 1 or 2.
+    pub number: u8,
+    /// Higher than that of the model before it; wraps.
+    pub sequence: u32,
 }
 
 /// What a device has counted since it started; counters saturate.
@@ -114,15 +161,6 @@ pub struct Stats {
     pub stack_bytes: u32,
     /// Static variables, bytes.
     pub ram_bytes: u32,
-}
-
-/// Why a device refuses a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The sample's number of channels isn't the model's.
-    Channels,
-    /// A message that only a device sends.
-    NotAQuestion,
 }
 
 /// The values of a sample or a prediction, as bits.
@@ -152,7 +190,7 @@ impl<'a> Values<'a> {
 pub enum Error {
     /// The COBS framing is broken: bytes were lost or damaged.
     Framing,
-    /// More bytes, or channels, than a frame can hold.
+    /// More bytes, or channels, than a frame, or a message of its kind, can hold.
     TooLong,
     /// The CRC-32 doesn't match: bytes were damaged.
     Crc,
@@ -168,7 +206,10 @@ impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Framing => write!(f, "broken frame: bytes were lost or damaged on the line"),
-            Self::TooLong => write!(f, "too long for a frame (at most {MAX_CHANNELS} channels)"),
+            Self::TooLong => write!(
+                f,
+                "too long for a frame (at most {MAX_CHANNELS} channels, or {MAX_CHUNK} bytes of a model)"
+            ),
             Self::Crc => write!(f, "wrong checksum: bytes were damaged on the line"),
             Self::Version(theirs) => write!(
                 f,

@@ -1,5 +1,6 @@
 use super::wire::{CRC, MAX_BODY, kind};
 use super::*;
+use crate::model_file::Difference;
 use crate::watch::guard::Sight;
 
 /// SplitMix64.
@@ -18,7 +19,33 @@ impl Random {
     }
 }
 
-const INFO: Info = Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xdead_0000 };
+const INFO: Info =
+    Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xdead_0000, slot: None };
+const HEADER_BYTES: [u8; HEADER] =
+    *include_bytes!("../../tests/golden/tiny.rnn").first_chunk().unwrap();
+const ANNOUNCED: Announcement<'_> = Announcement { crc: 0x00c0_ffee, header: &HEADER_BYTES };
+/// All of them, details large and small.
+const REFUSALS: [Refusal; 19] = [
+    Refusal::Channels,
+    Refusal::NotAQuestion,
+    Refusal::NoSlots,
+    Refusal::Room(32_512),
+    Refusal::FileVersion(u16::MAX),
+    Refusal::NotAModel,
+    Refusal::Differs(Difference::Task),
+    Refusal::Differs(Difference::Inputs),
+    Refusal::Differs(Difference::Layers),
+    Refusal::Differs(Difference::Window),
+    Refusal::Differs(Difference::Numbers),
+    Refusal::NotBegun,
+    Refusal::Offset(0),
+    Refusal::Offset(u32::MAX),
+    Refusal::Damaged,
+    Refusal::NoSelfTests,
+    Refusal::SelfTests(16),
+    Refusal::Full,
+    Refusal::Flash,
+];
 const STATS: Stats = Stats {
     steps: 1,
     link_errors: 0,
@@ -71,9 +98,18 @@ fn every_message_survives_the_line() {
         Message::StatsRequest,
         Message::Stats(STATS),
         Message::Quit,
-        Message::Refused(Refusal::Channels),
-        Message::Refused(Refusal::NotAQuestion),
-    ] {
+        Message::Info(Info { slot: Some(Slot { number: 1, sequence: 0 }), ..INFO }),
+        Message::Info(Info { slot: Some(Slot { number: 2, sequence: u32::MAX }), ..INFO }),
+        Message::UpdateBegin(ANNOUNCED),
+        Message::UpdateChunk(Chunk { offset: 0, bytes: &[0; MAX_CHUNK] }),
+        Message::UpdateChunk(Chunk { offset: u32::MAX, bytes: &[1] }),
+        Message::UpdateFinish,
+        Message::Received(0),
+        Message::Received(0x0100_0000),
+    ]
+    .into_iter()
+    .chain(REFUSALS.map(Message::Refused))
+    {
         for sequence in [0, 1, 256, u16::MAX] {
             let frame = Frame { sequence, message };
             let mut buffer = [0xaa; MAX_FRAME];
@@ -100,12 +136,15 @@ fn values_come_back_as_the_same_bits() {
 }
 
 #[test]
-fn too_many_channels_are_refused() {
+fn too_much_for_a_message_is_refused() {
     let raw = [[0; 4]; MAX_CHANNELS + 1];
     let encode = |message| Frame { sequence: 0, message }.encode(&mut [0; MAX_FRAME]).map(|_| ());
     assert_eq!(encode(sample(1.0, &raw)), Err(Error::TooLong));
     assert_eq!(encode(prediction(VERDICT, &[0; MAX_CHANNELS + 1], &raw)), Err(Error::TooLong));
     assert_eq!(encode(prediction(VERDICT, &[0], &[])), Err(Error::Length), "a fault too many");
+    let chunk = |bytes| encode(Message::UpdateChunk(Chunk { offset: 0, bytes }));
+    assert_eq!(chunk(&[0; MAX_CHUNK + 1]), Err(Error::TooLong));
+    assert_eq!(chunk(&[]), Err(Error::Length));
 }
 
 /// A frame with a right CRC and whatever content.
@@ -124,6 +163,14 @@ fn sample_of(channels: usize) -> Vec<u8> {
 
 #[test]
 fn wrong_content_is_named() {
+    let info = |slot: u8, sequence: u8| {
+        let mut content = [0; 4 + 17];
+        content[..2].copy_from_slice(&[VERSION, kind::INFO]);
+        [content[16], content[17]] = [slot, sequence];
+        content
+    };
+    let mut chunk = [0; 4 + 4 + MAX_CHUNK + 1];
+    chunk[..2].copy_from_slice(&[VERSION, kind::UPDATE_CHUNK]);
     for (content, error) in [
         (&[VERSION + 1, kind::HELLO, 0, 0][..], Error::Version(VERSION + 1)),
         (&[VERSION, 0x7e, 0, 0], Error::Kind(0x7e)),
@@ -140,7 +187,21 @@ fn wrong_content_is_named() {
         (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], Error::Length),
         (&[VERSION, kind::INFO, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], Error::Length),
         (&[VERSION, kind::STATS, 0, 0, 1, 2, 3, 4], Error::Length),
-        (&[VERSION, kind::REFUSED, 0, 0, 9], Error::Length),
+        // A slot that there isn't, and a sequence number without a slot.
+        (&info(3, 0), Error::Length),
+        (&info(0, 1), Error::Length),
+        (&[VERSION, kind::UPDATE_BEGIN, 0, 0, 1, 2, 3, 4, 5], Error::Length),
+        (&[VERSION, kind::UPDATE_CHUNK, 0, 0, 1, 2, 3], Error::Length),
+        (&[VERSION, kind::UPDATE_CHUNK, 0, 0, 1, 2, 3, 4], Error::Length),
+        (&chunk, Error::TooLong),
+        (&[VERSION, kind::UPDATE_FINISH, 0, 0, 1], Error::Length),
+        (&[VERSION, kind::RECEIVED, 0, 0, 1, 2, 3], Error::Length),
+        (&[VERSION, kind::REFUSED, 0, 0, 1], Error::Length),
+        // A refusal and a difference that don't exist, a detail where there is none, and one too large.
+        (&[VERSION, kind::REFUSED, 0, 0, 15, 0, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::REFUSED, 0, 0, 7, 5, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::REFUSED, 0, 0, 1, 1, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::REFUSED, 0, 0, 5, 0, 0, 1, 0], Error::Length),
         (&[7; MAX_BODY], Error::TooLong),
         // A sample of one channel too many, which would fit into the body.
         (&sample_of(MAX_CHANNELS + 1), Error::TooLong),
@@ -191,7 +252,16 @@ fn a_bad_line_gets_no_wrong_frame_accepted_in_a_million() {
     for sequence in 0..FRAMES {
         let raw: Vec<[u8; 4]> =
             (0..random.below(8)).map(|_| (random.next() as u32).to_le_bytes()).collect();
-        let message = match random.below(4) {
+        let chunk = [random.next() as u8; MAX_CHUNK];
+        let length = 1 + random.below(MAX_CHUNK as u64) as usize;
+        let message = match random.below(6) {
+            4 if sequence % 8 == 0 => {
+                Message::UpdateBegin(Announcement { crc: random.next() as u32, ..ANNOUNCED })
+            }
+            4 | 5 => Message::UpdateChunk(Chunk {
+                offset: random.next() as u32,
+                bytes: &chunk[..length],
+            }),
             0 => Message::Info(Info { model_crc: random.next() as u32, ..INFO }),
             1 => Message::Stats(Stats { steps: random.next() as u32, ..STATS }),
             _ => sample(1.0, &raw),

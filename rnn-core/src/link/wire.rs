@@ -4,8 +4,10 @@ use cobs::{CobsEncoder, DecodeResult, DecoderState};
 use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 
 use super::{
-    Error, Frame, Info, MAX_CHANNELS, Message, Prediction, Refusal, Sample, Stats, VERSION, Values,
+    Announcement, Chunk, Error, Frame, Info, MAX_CHANNELS, MAX_CHUNK, Message, Prediction, Refusal,
+    Sample, Slot, Stats, VERSION, Values,
 };
+use crate::model_file::HEADER;
 use crate::watch::Verdict;
 use crate::watch::guard::Sight;
 
@@ -13,6 +15,7 @@ use crate::watch::guard::Sight;
 pub const MAX_FRAME: usize = cobs::max_encoding_length(MAX_BODY) + 1;
 /// Longest frame before COBS: header, a prediction's verdict, values and faults, CRC.
 pub(super) const MAX_BODY: usize = 4 + VERDICT + 5 * MAX_CHANNELS + 4;
+const _: () = assert!(4 + 4 + MAX_CHUNK + 4 <= MAX_BODY && 4 + 4 + HEADER + 4 <= MAX_BODY);
 /// Bytes of a verdict.
 const VERDICT: usize = 8;
 
@@ -25,9 +28,13 @@ pub(super) mod kind {
     pub(in super::super) const STATS_REQUEST: u8 = 0x03;
     pub(in super::super) const QUIT: u8 = 0x04;
     pub(in super::super) const SILENCE: u8 = 0x05;
+    pub(in super::super) const UPDATE_BEGIN: u8 = 0x06;
+    pub(in super::super) const UPDATE_CHUNK: u8 = 0x07;
+    pub(in super::super) const UPDATE_FINISH: u8 = 0x08;
     pub(in super::super) const INFO: u8 = 0x81;
     pub(in super::super) const PREDICTION: u8 = 0x82;
     pub(in super::super) const STATS: u8 = 0x83;
+    pub(in super::super) const RECEIVED: u8 = 0x84;
     pub(in super::super) const REFUSED: u8 = 0xff;
 }
 
@@ -35,7 +42,8 @@ impl<'a> Frame<'a> {
     /// The bytes to send, delimiter included.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for more than [`MAX_CHANNELS`] values.
+    /// [`Error::TooLong`] for more than [`MAX_CHANNELS`] values or [`MAX_CHUNK`] bytes of a file,
+    /// [`Error::Length`] for no bytes, and for another number of faults than values.
     pub fn encode<'b>(&self, out: &'b mut [u8; MAX_FRAME]) -> Result<&'b [u8], Error> {
         let mut body = Body { cobs: CobsEncoder::new(out), digest: CRC.digest() };
         let kind = match self.message {
@@ -47,18 +55,36 @@ impl<'a> Frame<'a> {
             Message::StatsRequest => kind::STATS_REQUEST,
             Message::Stats(_) => kind::STATS,
             Message::Quit => kind::QUIT,
+            Message::UpdateBegin(_) => kind::UPDATE_BEGIN,
+            Message::UpdateChunk(_) => kind::UPDATE_CHUNK,
+            Message::UpdateFinish => kind::UPDATE_FINISH,
+            Message::Received(_) => kind::RECEIVED,
             Message::Refused(_) => kind::REFUSED,
         };
         body.put(&[VERSION, kind])?;
         body.put(&self.sequence.to_le_bytes())?;
         match self.message {
-            Message::Hello | Message::StatsRequest | Message::Quit => {}
+            Message::Hello | Message::StatsRequest | Message::UpdateFinish | Message::Quit => {}
             Message::Info(info) => {
                 for half in [info.inputs, info.hidden, info.outputs, info.window] {
                     body.put(&half.to_le_bytes())?;
                 }
                 body.put(&info.model_crc.to_le_bytes())?;
+                let Slot { number, sequence } =
+                    info.slot.unwrap_or(Slot { number: 0, sequence: 0 });
+                body.put(&[number])?;
+                body.put(&sequence.to_le_bytes())?;
             }
+            Message::UpdateBegin(Announcement { crc, header }) => {
+                body.put(&crc.to_le_bytes())?;
+                body.put(header)?;
+            }
+            Message::UpdateChunk(Chunk { offset, bytes }) => {
+                chunk_fits(bytes)?;
+                body.put(&offset.to_le_bytes())?;
+                body.put(bytes)?;
+            }
+            Message::Received(bytes) => body.put(&bytes.to_le_bytes())?,
             Message::Sample(Sample { elapsed, values }) => {
                 body.put(&elapsed.to_le_bytes())?;
                 body.put_values(values)?;
@@ -78,10 +104,7 @@ impl<'a> Frame<'a> {
                     body.put(&word.to_le_bytes())?;
                 }
             }
-            Message::Refused(refusal) => body.put(&[match refusal {
-                Refusal::Channels => 1,
-                Refusal::NotAQuestion => 2,
-            }])?,
+            Message::Refused(refusal) => body.put(&refusal.bytes())?,
         }
         let length = body.finish()?;
         *out.get_mut(length).ok_or(Error::TooLong)? = 0;
@@ -128,15 +151,39 @@ impl<'a> Frame<'a> {
                 Message::Prediction(Prediction { verdict, faults, values: Values(words(values)?) })
             }
             kind::INFO => {
-                let (&[i0, i1, h0, h1, o0, o1, w0, w1], crc) =
-                    payload.split_first_chunk::<8>().ok_or(Error::Length)?;
+                let &[i0, i1, h0, h1, o0, o1, w0, w1, c0, c1, c2, c3, number, s0, s1, s2, s3] =
+                    payload
+                else {
+                    return Err(Error::Length);
+                };
+                let sequence = u32::from_le_bytes([s0, s1, s2, s3]);
                 Message::Info(Info {
                     inputs: u16::from_le_bytes([i0, i1]),
                     hidden: u16::from_le_bytes([h0, h1]),
                     outputs: u16::from_le_bytes([o0, o1]),
                     window: u16::from_le_bytes([w0, w1]),
-                    model_crc: u32::from_le_bytes(crc.try_into().map_err(|_| Error::Length)?),
+                    model_crc: u32::from_le_bytes([c0, c1, c2, c3]),
+                    slot: match number {
+                        0 if sequence == 0 => None,
+                        1 | 2 => Some(Slot { number, sequence }),
+                        _ => return Err(Error::Length),
+                    },
                 })
+            }
+            kind::UPDATE_BEGIN => {
+                let (&crc, header) = payload.split_first_chunk().ok_or(Error::Length)?;
+                let header = header.try_into().map_err(|_| Error::Length)?;
+                Message::UpdateBegin(Announcement { crc: u32::from_le_bytes(crc), header })
+            }
+            kind::UPDATE_CHUNK => {
+                let (&offset, bytes) = payload.split_first_chunk().ok_or(Error::Length)?;
+                chunk_fits(bytes)?;
+                Message::UpdateChunk(Chunk { offset: u32::from_le_bytes(offset), bytes })
+            }
+            kind::UPDATE_FINISH => empty(payload, Message::UpdateFinish)?,
+            kind::RECEIVED => {
+                let bytes = payload.try_into().map_err(|_| Error::Length)?;
+                Message::Received(u32::from_le_bytes(bytes))
             }
             kind::STATS => {
                 let raw: &[[u8; 4]; 5] = words(payload)?.try_into().map_err(|_| Error::Length)?;
@@ -150,11 +197,10 @@ impl<'a> Frame<'a> {
                     ram_bytes,
                 })
             }
-            kind::REFUSED => Message::Refused(match payload {
-                [1] => Refusal::Channels,
-                [2] => Refusal::NotAQuestion,
-                _ => return Err(Error::Length),
-            }),
+            kind::REFUSED => {
+                let refusal = payload.try_into().ok().and_then(Refusal::of);
+                Message::Refused(refusal.ok_or(Error::Length)?)
+            }
             unknown => return Err(Error::Kind(unknown)),
         };
         Ok(Self { sequence: u16::from_le_bytes([*low, *high]), message })
@@ -179,6 +225,14 @@ fn verdict_of(bytes: &[u8; VERDICT]) -> Option<Verdict> {
 
 fn empty<'a>(payload: &[u8], message: Message<'a>) -> Result<Message<'a>, Error> {
     if payload.is_empty() { Ok(message) } else { Err(Error::Length) }
+}
+
+fn chunk_fits(bytes: &[u8]) -> Result<(), Error> {
+    match bytes.len() {
+        0 => Err(Error::Length),
+        1..=MAX_CHUNK => Ok(()),
+        _ => Err(Error::TooLong),
+    }
 }
 
 fn words(payload: &[u8]) -> Result<&[[u8; 4]], Error> {

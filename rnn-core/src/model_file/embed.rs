@@ -20,9 +20,9 @@ impl ModelFile<'_> {
     /// The words of a network of integers, for a `static` in flash. [`Error::Shape`] when there are
     /// not N of them.
     pub const fn integer_words<const N: usize>(&self) -> Result<[i32; N], Error> {
-        let Header { inputs, layers, numbers, .. } = self.header;
-        if matches!(numbers, Numbers::Float) || self.header.tensor_words() != N {
-            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        let is_float = matches!(self.header.numbers, Numbers::Float);
+        if is_float || self.header.tensor_words() != N {
+            return Err(self.other_shape());
         }
         let mut words = [0; N];
         let mut i = 0;
@@ -33,11 +33,30 @@ impl ModelFile<'_> {
         Ok(words)
     }
 
+    /// The flat parameters of a network of `f32`, in the same way.
+    pub const fn float_words<const N: usize>(&self) -> Result<[f32; N], Error> {
+        let is_float = matches!(self.header.numbers, Numbers::Float);
+        if !is_float || self.header.tensor_words() != N {
+            return Err(self.other_shape());
+        }
+        let mut words = [0.0; N];
+        let mut i = 0;
+        while i < N {
+            words[i] = f32_at(self.bytes, self.header.tensors_at() + 4 * i);
+            i += 1;
+        }
+        Ok(words)
+    }
+
+    const fn other_shape(&self) -> Error {
+        let Header { inputs, layers, .. } = self.header;
+        Error::Shape { inputs, hidden: layers.hidden() }
+    }
+
     /// The scales of all channels. [`Error::Shape`] when there are not I of them.
     pub const fn channels<const I: usize>(&self) -> Result<[Channel; I], Error> {
-        let Header { inputs, layers, .. } = self.header;
-        if inputs != I {
-            return Err(Error::Shape { inputs, hidden: layers.hidden() });
+        if self.header.inputs != I {
+            return Err(self.other_shape());
         }
         let mut channels = [Channel::IDENTITY; I];
         let mut i = 0;

@@ -42,6 +42,7 @@ use crate::quant::Plan;
 use crate::quant::block::{Format, Layout, Width};
 use crate::scaling::Mode;
 
+mod difference;
 mod embed;
 mod encode;
 mod error;
@@ -49,15 +50,18 @@ mod integers;
 mod read;
 mod watch;
 
+pub use difference::Difference;
 pub use encode::{Contents, WatchContents, encode};
 pub use error::Error;
 pub use read::ModelFile;
 
 const MAGIC: [u8; 8] = *b"RNNMODEL";
-const VERSION: u16 = 2;
+/// Version of the files that are read and written.
+pub const VERSION: u16 = 2;
 const HAND_OVER_AT: usize = 63;
 const LAYERS_AT: usize = 64;
-const HEADER: usize = LAYERS_AT + 4 * MAX_LAYERS;
+/// Bytes of a header.
+pub const HEADER: usize = LAYERS_AT + 4 * MAX_LAYERS;
 /// Longest channel name in bytes.
 pub const NAME: usize = 64;
 /// Longest name of PyTorch's modules in bytes.

@@ -12,6 +12,29 @@ impl Header {
     /// Reads and checks the whole file: header, length, checksum, and that every number is finite
     /// and every deviation above 0.
     pub const fn parse(bytes: &[u8]) -> Result<Header, Error> {
+        let header = match Header::fields(bytes) {
+            Ok(header) => header,
+            Err(error) => return Err(error),
+        };
+        let expected = header.file_length();
+        if bytes.len() != expected {
+            return Err(Error::Length { expected, found: bytes.len() });
+        }
+        let data = match bytes.split_last_chunk::<4>() {
+            Some((data, _)) => data,
+            None => &[],
+        };
+        if CRC.checksum(data) != u32_at(bytes, expected - 4) {
+            return Err(Error::Checksum);
+        }
+        match header.check_numbers(bytes) {
+            Ok(()) => Ok(header),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads and checks the first [`HEADER`] bytes of a file; the others needn't be there.
+    pub const fn fields(bytes: &[u8]) -> Result<Header, Error> {
         if bytes.len() < HEADER {
             return Err(Error::Length { expected: HEADER, found: bytes.len() });
         }
@@ -82,21 +105,17 @@ impl Header {
             }
             offset += 1;
         }
-        let expected = header.file_length();
-        if bytes.len() != expected || u32_at(bytes, 32) as usize != expected {
-            return Err(Error::Length { expected, found: bytes.len() });
+        let (expected, found) = (header.file_length(), u32_at(bytes, 32) as usize);
+        if found != expected {
+            return Err(Error::Length { expected, found });
         }
-        let data = match bytes.split_last_chunk::<4>() {
-            Some((data, _)) => data,
-            None => &[],
-        };
-        if CRC.checksum(data) != u32_at(bytes, expected - 4) {
-            return Err(Error::Checksum);
-        }
-        match header.check_numbers(bytes) {
-            Ok(()) => Ok(header),
-            Err(error) => Err(error),
-        }
+        Ok(header)
+    }
+
+    /// The bytes of the tensors in a file with this header.
+    #[inline(always)]
+    pub fn tensors<'a>(&self, file: &'a [u8]) -> &'a [u8] {
+        file.get(self.tensors_at()..self.modules_at()).unwrap_or_default()
     }
 
     /// Whether that can be a number of a self-test sample: of text, a symbol's.
@@ -215,7 +234,7 @@ impl<'a> ModelFile<'a> {
     pub fn integers(&self) -> impl ExactSizeIterator<Item = i32> + use<'a> {
         let words = match self.header.numbers {
             Numbers::Float => &[],
-            Numbers::Integer(_) => self.tensors(),
+            Numbers::Integer(_) => self.header.tensors(self.bytes),
         };
         words.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b))
     }
@@ -231,7 +250,7 @@ impl<'a> ModelFile<'a> {
     /// The network of integers in place, for a file that lies on a 4-byte boundary of a little-endian
     /// machine; `None` elsewhere, and where the numbers are others.
     pub fn integer_network(&self) -> Option<IntegerNetwork<'a>> {
-        let words = bytemuck::try_cast_slice(self.tensors()).ok()?;
+        let words = bytemuck::try_cast_slice(self.header.tensors(self.bytes)).ok()?;
         if cfg!(target_endian = "little") {
             IntegerNetwork::new(self.header.plan()?, words)
         } else {
@@ -239,17 +258,12 @@ impl<'a> ModelFile<'a> {
         }
     }
 
-    /// The bytes of the tensors.
-    fn tensors(&self) -> &'a [u8] {
-        let range = self.header.tensors_at()..self.header.modules_at();
-        self.bytes.get(range).unwrap_or_default()
-    }
-
     /// The flat parameters in place, for a file that lies on a 4-byte boundary of a little-endian
     /// machine; `None` elsewhere.
     pub fn parameters_in_place(&self) -> Option<&'a [f32]> {
         let float = cfg!(target_endian = "little") && self.header.numbers == Numbers::Float;
-        if float { bytemuck::try_cast_slice(self.tensors()).ok() } else { None }
+        let tensors = self.header.tensors(self.bytes);
+        if float { bytemuck::try_cast_slice(tensors).ok() } else { None }
     }
 
     /// The biases that are kept: b_ih and b_hh of every layer, or nothing.

@@ -3,7 +3,7 @@
 //!
 //! All of it is specified to the bit: [`fixed`] has the functions, [`block`] the sums and the layouts
 //! of the weights, and the cells' equations stand in one file beside each other. A network is used
-//! where its model file lies ([`IntegerNetwork`]); [`Predictor`] runs it on a stream.
+//! where its model file lies ([`IntegerNetwork`]); [`Live`] is one in the middle of a stream.
 
 pub mod block;
 mod cell;
@@ -14,4 +14,4 @@ mod stream;
 
 pub use network::{Inputs, IntegerNetwork, Plan};
 pub use pack::{BlockValues, pack, repack};
-pub use stream::{Embedded, Live, Predictor, Writer, output};
+pub use stream::{Live, output};

@@ -39,6 +39,7 @@
 //! // Whether a model may run: it is whole, of this firmware's shape, and gives the right bits.
 //! let may_run = |flash: &mut Flash, model| {
 //!     check(flash.at(model), |file| Ok(file.forecaster(file.elman::<2, 3>(0)?)?.self_test::<0>(file)))
+//!         .map(|_| ())
 //! };
 //! let area = Area { starts: [0, 1024], size: 1024 };
 //! let mut slots = Slots::open(flash, area, may_run)?;
@@ -115,9 +116,14 @@ impl<F: NorFlash> Slots<F> {
         self.running
     }
 
+    /// Bytes that have come of the update under way; `None` where none is.
+    pub fn received(&self) -> Option<u32> {
+        self.update.map(|update| update.received)
+    }
+
     /// The flash, to read the model from.
-    pub const fn flash(&mut self) -> &mut F {
-        &mut self.flash
+    pub const fn flash(&self) -> &F {
+        &self.flash
     }
 
     /// Makes the model that runs the one that wins after every reset, if a cut in the midst of an update

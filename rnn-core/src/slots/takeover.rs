@@ -1,8 +1,8 @@
-//! Whether a model may run, and whether the state of the one before it goes on.
+//! Whether a model may run.
 
 use core::fmt;
 
-use crate::model_file::{self, Header, ModelFile};
+use crate::model_file::{self, ModelFile};
 
 /// Why a whole file is not taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,29 +35,18 @@ impl fmt::Display for Refusal {
 impl core::error::Error for Refusal {}
 
 /// Checks the whole file, then has `self_test` load it and count the samples whose predictions differ
-/// (see [`Forecaster::self_test`](crate::forecast::Forecaster::self_test)).
+/// (see [`Forecaster::self_test`](crate::forecast::Forecaster::self_test)). Returns the file, which may
+/// run.
 pub fn check(
     bytes: &[u8],
     self_test: impl FnOnce(&ModelFile<'_>) -> Result<usize, model_file::Error>,
-) -> Result<(), Refusal> {
+) -> Result<ModelFile<'_>, Refusal> {
     let file = ModelFile::parse(bytes).map_err(Refusal::File)?;
     if file.header.self_tests == 0 {
         return Err(Refusal::NoSelfTests);
     }
     match self_test(&file).map_err(Refusal::File)? {
-        0 => Ok(()),
+        0 => Ok(file),
         wrong => Err(Refusal::SelfTests { wrong }),
-    }
-}
-
-impl Header {
-    /// Whether the state of the model that ran before is handed over to this one: if this one says so,
-    /// and reads, computes and remembers the same things. Else it starts from rest.
-    pub fn takes_state_of(&self, before: &Header) -> bool {
-        let state = |header: &Header| {
-            let Header { task, inputs, layers, window, numbers, .. } = *header;
-            (task, inputs, layers, window, numbers)
-        };
-        self.hand_over && state(self) == state(before)
     }
 }

@@ -11,7 +11,7 @@ use super::{Error, FILE_AT, Model, Refusal, Slots};
 pub(super) struct Update {
     slot: usize,
     length: u32,
-    received: u32,
+    pub(super) received: u32,
     /// What came since the last whole block.
     block: [u8; BLOCK],
 }

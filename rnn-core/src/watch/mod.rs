@@ -61,7 +61,7 @@ impl Watched {
     };
 }
 
-/// What is known of a stream of I channels beforehand. Immutable: a `static` of it lies in flash.
+/// What is known of a stream of I channels beforehand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Watch<const I: usize> {
     /// Times.
@@ -177,8 +177,8 @@ pub fn judge(
 
 /// A [`Watch`] in the middle of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Watcher<'w, const I: usize> {
-    watch: &'w Watch<I>,
+pub struct Watcher<const I: usize> {
+    watch: Watch<I>,
     clock: Clock,
     memory: [Memory; I],
     expected: [f32; I],
@@ -186,11 +186,11 @@ pub struct Watcher<'w, const I: usize> {
     faults: [Option<Fault>; I],
 }
 
-impl<'w, const I: usize> Watcher<'w, I> {
+impl<const I: usize> Watcher<I> {
     /// Before the first sample, with the network at rest.
-    pub fn new(watch: &'w Watch<I>) -> Self {
+    pub fn new(watch: &Watch<I>) -> Self {
         Watcher {
-            watch,
+            watch: *watch,
             clock: Clock::new(&watch.rules),
             memory: watch.channels.each_ref().map(Memory::new),
             expected: [f32::NAN; I],
@@ -206,6 +206,11 @@ impl<'w, const I: usize> Watcher<'w, I> {
         let values = sample.map(|sample| sample.as_slice());
         let sample = Sample { values, elapsed, expected, admitted, faults };
         judge(&watch.rules, watch.threshold, &watch.channels, clock, memory, sample)
+    }
+
+    /// Watches for something else from now on; what it remembers of the stream stays.
+    pub fn watch_for(&mut self, watch: &Watch<I>) {
+        self.watch = *watch;
     }
 
     /// What the network reads.

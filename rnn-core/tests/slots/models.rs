@@ -83,7 +83,7 @@ impl<const WRITE: usize, const ERASE: usize> Ram<WRITE, ERASE> {
         let mut bytes = vec![0; (model.length as usize).next_multiple_of(WRITE)];
         let read = self.read(model.offset, &mut bytes);
         read.map_err(|_| Refusal::File(FileError::Checksum))?;
-        check(&bytes[..model.length as usize], self_test)
+        check(&bytes[..model.length as usize], self_test).map(|_| ())
     }
 
     pub(crate) fn open(&mut self) -> Slots<&mut Self> {

@@ -74,6 +74,10 @@ pub(crate) struct Arguments {
     /// Threads [default: one per core]; the result is the same for any number.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
+    /// On a device, let the model go on from the state of the one that it replaces, if that one has the
+    /// same shape; else it starts from rest.
+    #[arg(long)]
+    hand_over: bool,
     /// Where to write the model.
     #[arg(long, value_name = "FILE", default_value = "model.rnn")]
     out: PathBuf,
@@ -160,6 +164,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let watch = Watch::fit(&best.model, &table, &watched_for)?;
     let mut model = retrained.unwrap_or_else(|| best.model.clone());
     model.set_watch(watch);
+    model.header.hand_over = arguments.hand_over;
     model.save(&arguments.out)?;
     let question = Question { part: Part::Validation, steps: 1, season: None };
     let evaluation = evaluate(&best.model, &table, question)?;

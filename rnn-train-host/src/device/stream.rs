@@ -1,5 +1,7 @@
 //! A conversation with a device over a serial line: one question, one answer.
 
+mod update;
+
 use anyhow::{Context, Result, bail, ensure};
 use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values};
 use rnn_core::watch::Verdict;
@@ -55,6 +57,11 @@ pub struct Seen<'a> {
     /// Damaged frames from the device so far.
     pub damaged: u32,
 }
+
+/// The device does not do what it is asked to.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("the device refuses: {0}")]
+pub struct Refused(pub Refusal);
 
 /// A device's verdicts and predictions beside the host's.
 #[derive(Clone, Debug, Serialize)]
@@ -122,7 +129,7 @@ impl<L: Read + Write> Session<L> {
             sequence: 0,
             damaged: 0,
             answer_within,
-            info: Info { inputs: 0, hidden: 0, outputs: 0, window: 0, model_crc: 0 },
+            info: Info { inputs: 0, hidden: 0, outputs: 0, window: 0, model_crc: 0, slot: None },
         };
         session.info = session
             .ask(Message::Hello, |answer| match answer {
@@ -155,9 +162,9 @@ impl<L: Read + Write> Session<L> {
             )
         };
         ensure!(
-            self.info == expected,
-            "the device carries model {}, the file is model {}: build the firmware with RNN_MODEL \
-             naming this file",
+            Info { slot: None, ..self.info } == expected,
+            "the device carries model {}, the file is model {}: upload this file (rnn device upload), \
+             or build the firmware with RNN_MODEL naming it",
             describe(self.info),
             describe(expected)
         );
@@ -318,10 +325,7 @@ impl<L: Read + Write> Session<L> {
 
 fn answer<T>(message: Message<'_>, read: &impl Fn(Message<'_>) -> Option<T>) -> Result<T> {
     match message {
-        Message::Refused(Refusal::Channels) => {
-            bail!("the device refuses the sample: its model has another number of channels")
-        }
-        Message::Refused(Refusal::NotAQuestion) => bail!("the device doesn't take this message"),
+        Message::Refused(refusal) => Err(Refused(refusal).into()),
         other => {
             read(other).with_context(|| format!("the device answered beside the point: {other:?}"))
         }

@@ -2,14 +2,19 @@
 #![no_std]
 #![no_main]
 
+mod nvmc;
 mod uart;
 
 use cortex_m_rt::entry;
+use nvmc::Nvmc;
 use uart::Nrf51;
 
 support::interrupts!(Nrf51);
 
 #[entry]
 fn main() -> ! {
-    support::serve::<Nrf51>()
+    // SAFETY: once.
+    #[allow(unsafe_code)]
+    let flash = unsafe { Nvmc::take() };
+    support::serve::<Nrf51>(Some(flash))
 }

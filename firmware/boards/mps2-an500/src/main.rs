@@ -4,6 +4,7 @@
 
 use cortex_m_rt::entry;
 use support::cmsdk::Cmsdk;
+use support::ram_flash::RamFlash;
 
 /// UART 0 and its receive interrupt, after Application Note 500.
 type Uart = Cmsdk<0x4000_4000, 0>;
@@ -12,5 +13,5 @@ support::interrupts!(Uart);
 
 #[entry]
 fn main() -> ! {
-    support::serve::<Uart>()
+    support::serve::<Uart>(RamFlash::take())
 }

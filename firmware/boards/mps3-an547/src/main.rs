@@ -4,6 +4,7 @@
 
 use cortex_m_rt::entry;
 use support::cmsdk::Cmsdk;
+use support::ram_flash::RamFlash;
 
 /// UART 0 and its receive interrupt, after Application Note 547.
 /// (The address is the secure one: the board's protection controller lets nothing else through.)
@@ -13,5 +14,5 @@ support::interrupts!(Uart);
 
 #[entry]
 fn main() -> ! {
-    support::serve::<Uart>()
+    support::serve::<Uart>(RamFlash::take())
 }

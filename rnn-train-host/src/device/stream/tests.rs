@@ -2,7 +2,11 @@ use super::*;
 use rnn_core::link;
 use std::collections::VecDeque;
 
-const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7 };
+const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7, slot: None };
+
+const UPLOADED: Info =
+    Info { model_crc: 9, slot: Some(link::Slot { number: 1, sequence: 0 }), ..INFO };
+const FILE: &[u8] = include_bytes!("../../../../rnn-core/tests/golden/tiny.rnn");
 
 /// A device whose prediction is the sum of the samples so far, on a line with faults.
 struct Fake {
@@ -11,6 +15,12 @@ struct Fake {
     sum: f32,
     last: Option<u16>,
     steps: u32,
+    /// What has come of a model file, while it comes.
+    file: Option<Vec<u8>>,
+    /// Chunks that are left until it is reset, once.
+    until_reset: Option<u32>,
+    /// Refused at the end of an upload.
+    refusal: Option<Refusal>,
     /// Called with the number of each answer and its bytes, before they go out.
     fault: fn(usize, &mut Vec<u8>),
     answered: usize,
@@ -26,6 +36,9 @@ impl Fake {
             sum: 0.0,
             last: None,
             steps: 0,
+            file: None,
+            until_reset: None,
+            refusal: None,
             fault,
             answered: 0,
             gone: false,
@@ -57,6 +70,30 @@ impl Write for Fake {
                         })
                     }
                     None => Message::Refused(Refusal::Channels),
+                },
+                Message::UpdateBegin(_) => {
+                    self.file = Some(Vec::new());
+                    Message::Received(0)
+                }
+                Message::UpdateChunk(chunk) => {
+                    self.until_reset = self.until_reset.map(|left| left.wrapping_sub(1));
+                    if self.until_reset.take_if(|left| *left == 0).is_some() {
+                        self.file = None;
+                    }
+                    match &mut self.file {
+                        None => Message::Refused(Refusal::NotBegun),
+                        Some(file) => match file.len().checked_sub(chunk.offset as usize) {
+                            None => Message::Refused(Refusal::Offset(file.len() as u32)),
+                            Some(known) => {
+                                file.extend(chunk.bytes.iter().skip(known));
+                                Message::Received(file.len() as u32)
+                            }
+                        },
+                    }
+                }
+                Message::UpdateFinish => match self.refusal {
+                    Some(refusal) => Message::Refused(refusal),
+                    None => Message::Info(UPLOADED),
                 },
                 Message::StatsRequest => {
                     Message::Stats(Stats { steps: self.steps, ..Stats::default() })
@@ -209,4 +246,51 @@ fn every_answer_is_heard_of() {
     assert_eq!(heard, [(1.0, 1.0), (2.0, 3.0)]);
     let stop = session.compare(samples, |_| told(0.0, 0), |_| bail!("enough"));
     assert_eq!(stop.unwrap_err().to_string(), "enough");
+}
+
+#[test]
+fn an_upload_arrives_whole_on_a_bad_line() {
+    for until_reset in [None, Some(3)] {
+        let mut session = open(|n, wire| match n % 5 {
+            3 => wire.clear(),
+            4 => wire[2] ^= 0x10,
+            _ => {}
+        });
+        session.line.until_reset = until_reset;
+        let mut heard = Vec::new();
+        let info = session.upload(FILE, |sent| {
+            heard.push(sent);
+            Ok(())
+        });
+        assert_eq!(info.unwrap(), UPLOADED);
+        assert_eq!(session.line.file.as_deref(), Some(FILE));
+        assert_eq!(session.info(), UPLOADED);
+        assert_eq!((heard[0], heard.last()), (0, Some(&FILE.len())));
+        // Where the model lies doesn't matter to who expects it.
+        session.expect_model(Info { slot: None, ..UPLOADED }).unwrap();
+    }
+}
+
+#[test]
+fn a_part_that_the_device_lacks_is_sent_again() {
+    let mut session = open(|_, _| {});
+    session.begin_update(FILE).unwrap();
+    assert_eq!(session.send_part(FILE, 100).unwrap(), 0);
+    assert_eq!(session.send_part(FILE, 0).unwrap(), 128);
+    assert_eq!(session.send_part(FILE, 0).unwrap(), 128);
+}
+
+#[test]
+fn refused_uploads_say_why() {
+    let mut session = open(|_, _| {});
+    session.line.refusal = Some(Refusal::SelfTests(3));
+    let error = session.upload(FILE, |_| Ok(())).unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&Refused(Refusal::SelfTests(3))));
+    assert!(error.to_string().contains("3 self-tests"), "{error}");
+    // A device that is reset again and again.
+    session.line.refusal = Some(Refusal::NotBegun);
+    let error = session.upload(FILE, |_| Ok(())).unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&Refused(Refusal::NotBegun)));
+    let error = session.upload(&FILE[1..], |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("not a model file"), "{error}");
 }

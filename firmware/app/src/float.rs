@@ -1,0 +1,26 @@
+//! Floating-point numbers.
+
+use crate::embedded::FILE;
+use rnn_core::forecast::Running;
+use rnn_core::network::{NetworkRef, Shape};
+use rnn_core::stream::InPlace;
+
+/// What the tensors are made of.
+pub(crate) type Word = f32;
+
+const SHAPE: Shape = FILE.header.shape();
+
+/// What a network remembers from step to step.
+pub(crate) struct State([f32; SHAPE.memory()]);
+
+impl State {
+    /// Before the first step.
+    pub(crate) const REST: State = State([0.0; _]);
+
+    /// The network on these numbers, in this state.
+    #[inline(always)]
+    pub(crate) fn of<'a>(&'a mut self, words: &'a [f32]) -> Option<impl Running + 'a> {
+        let network = NetworkRef::new(SHAPE, words)?;
+        Some(InPlace { network, memory: &mut self.0 })
+    }
+}
