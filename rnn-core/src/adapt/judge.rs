@@ -5,8 +5,8 @@ use super::contest::Contest;
 
 /// What a bet must win before the shadow is taken over, or starts again from the active network.
 const WIN: f32 = 1e4;
-/// What a bet on the frozen network must win before it is taken back: the way back is the safe one.
-const BACK: f32 = 30.0;
+/// What adapted weights may cost, as so many mean squared errors of the frozen network.
+const BUDGET: f32 = 32.0;
 /// A difference counts from here on: the better one's squared error is at most this share of the
 /// other's.
 const MARGIN: f32 = 0.9;
@@ -32,8 +32,9 @@ pub(super) struct Judge {
     means: Errors,
     /// The shadow against the frozen network, and against the active one.
     shadow: [Contest; 2],
-    /// The frozen network against the active one.
-    frozen: Contest,
+    /// What the active network has cost against the frozen one since it was last ahead: the sum of
+    /// the differences of their squared errors, never below 0.
+    cost: f32,
     /// The active network against the shadow.
     active: Contest,
 }
@@ -43,7 +44,7 @@ impl Judge {
     pub(super) const NEW: Judge = Judge {
         means: Errors { frozen: 0.0, active: 0.0, shadow: 0.0, persistence: 0.0 },
         shadow: [Contest::NEW; 2],
-        frozen: Contest::NEW,
+        cost: 0.0,
         active: Contest::NEW,
     };
 
@@ -63,7 +64,7 @@ impl Judge {
         let [over_frozen, over_active] = &mut self.shadow;
         over_frozen.hear(e.shadow, MARGIN * e.frozen);
         over_active.hear(e.shadow, MARGIN * e.active);
-        self.frozen.hear(e.frozen, e.active);
+        self.cost = (self.cost + (e.active - e.frozen)).max(0.0);
         self.active.hear(e.active, MARGIN * e.shadow);
 
         let mean = self.means;
@@ -74,7 +75,7 @@ impl Judge {
         {
             self.means.active = mean.shadow;
             Event::TakenOver
-        } else if adapted && self.frozen.won(BACK) && mean.frozen < mean.active {
+        } else if adapted && self.cost > BUDGET * mean.frozen {
             self.means.active = mean.frozen;
             Event::RolledBack
         } else if self.active.won(WIN) && mean.active < MARGIN * mean.shadow {

@@ -12,7 +12,7 @@
 //! | event | when |
 //! |---|---|
 //! | the shadow is taken over | it errs less than frozen and active beyond doubt, by a margin, and less than persistence |
-//! | rolled back | frozen errs less than active |
+//! | rolled back | active has cost more than frozen would have, by a fixed budget |
 //! | the shadow starts again from active | active errs less than the shadow beyond doubt, by a margin |
 //!
 //! Nothing is learnt or scored from a flagged sample, nor from those that are compared with it or
