@@ -72,6 +72,7 @@ pub mod scaling;
 pub mod stacked;
 pub mod stream;
 pub mod text;
+pub mod watch;
 pub mod window;
 
 pub use nalgebra;

@@ -101,6 +101,13 @@ impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const W: usize>
         prediction
     }
 
+    /// Back to rest, as if no sample had come.
+    pub fn restart(&mut self) {
+        self.memory = C::rest();
+        self.last = [f32::NAN; I];
+        self.filled = 0;
+    }
+
     /// h_t of the uppermost cell.
     pub fn state(&self) -> &[f32; H] {
         C::h(&self.memory)

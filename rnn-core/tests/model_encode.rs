@@ -2,12 +2,13 @@
 
 mod made;
 
-use made::{Made, STACK, TINY, stack, stack_model, text, tiny, tiny_model};
+use made::{Made, STACK, TINY, stack, stack_model, text, tiny, tiny_model, watched};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{
     Error, Header, LIMIT, MODULE, ModelFile, NAME, Task, Unit, VOCABULARY_LIMIT,
 };
 use rnn_core::scaling::{Channel, Mode};
+use rnn_core::watch::{Watch, Watched};
 
 /// Header 128, channels 2 x 80, 26 parameters, 3 self-test samples of 2 numbers.
 const LENGTH: usize = 128 + 2 * 80 + 4 * 26 + 3 * 2 * 8 + 4;
@@ -34,7 +35,8 @@ fn the_golden_files_are_what_encode_writes() {
 fn check_parts(made: &Made) {
     let bytes = made.bytes();
     let file = ModelFile::parse(&bytes).expect("just written");
-    let Made { header, names, channels, parameters, modules, biases, samples, predictions } = made;
+    let Made { header, names, channels, parameters, modules, biases, samples, .. } = made;
+    let Made { predictions, watch, .. } = made;
     assert_eq!(file.header, *header);
     assert!((0..header.inputs).map(|i| file.name(i)).eq(names.iter().copied()));
     assert_eq!(file.name(header.inputs), "");
@@ -45,12 +47,21 @@ fn check_parts(made: &Made) {
     assert!(file.biases().eq(biases.iter().copied()));
     let tests = samples.iter().copied().zip(predictions.iter().copied());
     assert!(file.self_tests().eq(tests));
+    let (rules, channels) = match watch {
+        Some((rules, channels)) => ((*rules, 4.0), channels.clone()),
+        None => ((Watch::<0>::NONE.rules, f32::MAX), vec![Watched::NOT; header.inputs]),
+    };
+    assert_eq!(file.watch_rules(), rules);
+    assert_eq!(file.period(), if watch.is_some() { 300.0 } else { 0.0 });
+    assert!(channels.iter().enumerate().all(|(i, channel)| file.watched(i) == *channel));
+    assert_eq!(file.watched(channels.len()), Watched::NOT);
     assert_eq!(file.crc().to_le_bytes(), bytes[bytes.len() - 4..]);
 }
 
 #[test]
 fn what_is_written_comes_back() {
     check_parts(&tiny());
+    check_parts(&watched());
     check_parts(&stack());
     check_parts(&text(Unit::Character));
     let words = Made { names: vec!["<unknown>", "the", "cat", "."], ..text(Unit::Word) };
@@ -74,6 +85,18 @@ fn models_of_fixed_size_come_back() {
     let network = file.network::<_, 4, 2, 4>(cell).expect("such a network");
     assert_eq!(network.head, rnn_core::network::Head::Softmax);
     assert_eq!(file.forecaster::<_, 4, 2>(cell).err(), Some(Error::Field { offset: 10 }));
+}
+
+#[test]
+fn what_is_watched_for_comes_back() {
+    let (bytes, (rules, channels)) = (watched().bytes(), watched().watch.expect("it is watched"));
+    let file = ModelFile::parse(&bytes).expect("just written");
+    let channels = [channels[0], channels[1]];
+    assert_eq!(file.watch(), Ok(Watch { rules, threshold: 4.0, channels }));
+    assert_eq!(file.watch::<1>().err(), Some(Error::Shape { inputs: 2, hidden: 3 }));
+    refused(48, watched(), |m| m.watch = None);
+    refused(48, tiny(), |m| m.watch = watched().watch);
+    refused(48, text(Unit::Word), |m| m.header.watched = true);
 }
 
 #[test]

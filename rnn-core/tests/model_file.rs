@@ -4,7 +4,7 @@
 mod made;
 
 use allocation_counter::measure;
-use made::{STACK, Stacked, TINY, Tiny, stack, text};
+use made::{STACK, Stacked, TINY, Tiny, stack, text, watched};
 use proptest::prelude::*;
 use rnn_core::cell::{Cell, Stack};
 use rnn_core::forecast::Forecaster;
@@ -104,7 +104,7 @@ fn another_kind_or_shape_is_an_error() {
 
 #[test]
 fn every_truncation_and_every_addition_is_refused() {
-    let files = [TINY.to_vec(), STACK.to_vec(), text(Unit::Word).bytes()];
+    let files = [TINY.to_vec(), STACK.to_vec(), watched().bytes(), text(Unit::Word).bytes()];
     for file in files {
         for length in 0..file.len() {
             assert!(ModelFile::parse(&file[..length]).is_err(), "cut to {length} bytes");
@@ -133,7 +133,7 @@ fn every_changed_byte_is_refused() {
 
 #[test]
 fn every_flipped_bit_is_refused() {
-    for mut bytes in [STACK.to_vec(), text(Unit::Character).bytes()] {
+    for mut bytes in [STACK.to_vec(), watched().bytes(), text(Unit::Character).bytes()] {
         for (at, bit) in (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             bytes[at] ^= 1 << bit;
             assert!(ModelFile::parse(&bytes).is_err(), "bit {bit} of byte {at}");
@@ -184,7 +184,8 @@ fn a_checksum_that_fits_does_not_make_a_field_valid() {
         assert_eq!(error(&resealed(12, &bytes)), Some(Error::Field { offset: 13 }), "{bytes:?}");
     });
     assert!(matches!(error(&resealed(12, &[2, 2])), Some(Error::Length { .. })));
-    (48..64).for_each(|at| field(at, &[1]));
+    field(48, &[2]);
+    (49..64).for_each(|at| field(at, &[1]));
     let above = LIMIT as u32 + 1;
     let numbers = [(16, 0), (16, above), (20, above), (24, 2), (28, above), (36, 32), (36, 65)];
     let largest = [16, 20, 24, 28, 36].map(|offset| (offset, u32::MAX));
@@ -261,6 +262,39 @@ fn numbers_must_be_usable() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let found = error(&resealed(offset, &bad.to_le_bytes()));
             assert_eq!(found, Some(Error::Number { offset }), "{bad}");
+        }
+    }
+}
+
+/// Every number of what is watched for, at its offset from the part's start, with what it can't be.
+#[test]
+fn what_is_watched_for_must_be_possible() {
+    let made = watched().bytes();
+    let at = LENGTH - 4;
+    let check = |offset: usize, bad: f32| {
+        let mut bytes = made.clone();
+        bytes[at + offset..][..4].copy_from_slice(&bad.to_le_bytes());
+        seal(&mut bytes);
+        assert_eq!(error(&bytes), Some(Error::Number { offset: at + offset }), "{bad}");
+    };
+    let numbers: [(usize, &[f32]); 10] = [
+        (0, &[-0.1]),
+        (4, &[0.5, 0.4]),
+        (16, &[-1.0]),
+        (20, &[0.0, -1.0]),
+        (24, &[]),
+        (28, &[-10.0, -11.0]),
+        (36, &[0.0, -1.0]),
+        (40, &[0.99]),
+        (44, &[0.0]),
+        (48, &[0.5]),
+    ];
+    for (offset, impossible) in numbers {
+        let infinite = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        impossible.iter().chain(&infinite).for_each(|&bad| check(offset, bad));
+        // The other channel's too.
+        if offset >= 24 {
+            infinite.iter().for_each(|&bad| check(offset + 28, bad));
         }
     }
 }

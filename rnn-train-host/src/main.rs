@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::{
-    Output, eval, export, forecast, import, inspect, quantize, stream, text, train, tune,
+    Output, detect, device, eval, export, forecast, import, inspect, quantize, stream, text, train,
+    tune,
 };
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
@@ -18,12 +19,15 @@ enum Command {
     Train(train::Arguments),
     Tune(tune::Arguments),
     Eval(eval::Arguments),
+    Detect(detect::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
     Quantize(quantize::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Stream(stream::Arguments),
+    #[command(subcommand)]
+    Device(device::Command),
     #[command(subcommand)]
     Text(text::Command),
 }
@@ -37,12 +41,14 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Stream(arguments) => stream::run(&arguments),
+        Command::Device(command) => device::run(&command),
         Command::Text(command) => text::run(&command),
     };
     let output = result.unwrap_or_else(|error| {

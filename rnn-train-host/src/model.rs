@@ -16,6 +16,7 @@ use crate::aligned::Aligned;
 use crate::atomic::write_atomically;
 use crate::data::Rows;
 use crate::live::Live;
+use crate::watch::Watch;
 
 /// Self-test samples that a new model file carries.
 pub const SELF_TESTS: usize = 16;
@@ -39,6 +40,8 @@ pub struct Model {
     pub biases: Vec<f32>,
     /// The samples of the file's self-test, row after row.
     pub samples: Vec<f32>,
+    /// What is watched for, where the header says that something is.
+    pub watch: Option<Watch>,
 }
 
 impl Model {
@@ -66,6 +69,7 @@ impl Model {
             modules: file.modules().map(str::to_owned),
             biases: file.biases().collect(),
             samples: file.self_tests().map(|(sample, _)| sample).collect(),
+            watch: file.header.watched.then(|| Watch::of(&file)),
         })
     }
 
@@ -94,9 +98,16 @@ impl Model {
             biases: &self.biases,
             samples: &self.samples,
             predictions: &predictions,
+            watch: self.watch.as_ref().map(Watch::contents),
         };
         model_file::encode(&contents, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Says what is watched for.
+    pub fn set_watch(&mut self, watch: Watch) {
+        self.header.watched = true;
+        self.watch = Some(watch);
     }
 
     /// What the self-test samples give, one after the other, from rest: predictions, or for text the
@@ -248,6 +259,14 @@ impl Predictor<'_> {
         let prediction = &mut self.prediction;
         forecast::step(&mut self.live, self.channels, self.mode, memory, sample, prediction);
         &self.prediction
+    }
+
+    /// Back to rest, as if no sample had come.
+    pub fn restart(&mut self) {
+        self.live.rest();
+        self.last.fill(f32::NAN);
+        self.filled = 0;
+        self.prediction.fill(f32::NAN);
     }
 
     /// Takes every row.

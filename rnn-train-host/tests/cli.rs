@@ -96,6 +96,68 @@ fn from_a_log_to_a_forecast() {
 }
 
 #[test]
+fn a_log_past_the_watch() {
+    let folder = trained();
+    let folder = folder.path();
+    // A spike, a hole, a dead sensor.
+    let log = fs::read_to_string(CO2).unwrap();
+    let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
+    let date = |line: &str| line.split(',').next().unwrap().to_owned();
+    for (t, value) in
+        [(2000, "400"), (2050, "")].into_iter().chain((2100..2130).map(|t| (t, "nan")))
+    {
+        lines[t + 1] = format!("{},{value}", date(&lines[t + 1]));
+    }
+    fs::write(folder.join("broken.csv"), lines.join("\n")).unwrap();
+    let window = format!(
+        "file,start,end\nother.csv,1990-01-01,1990-02-01\nbroken.csv,{0},{0}\n",
+        date(&lines[2001])
+    );
+    fs::write(folder.join("windows.csv"), window).unwrap();
+
+    let detect = ["detect", "co2.rnn", "broken.csv", "--skip", "1950"];
+    let asked = [&detect[..], &["--labels", "windows.csv", "--out", "rows.csv"]].concat();
+    let text = succeeds(folder, &asked);
+    assert!(text.contains("not_a_number: 30 values") && text.contains("blind for"), "{text}");
+    assert!(
+        text.contains("1 of 1 labelled windows found") && text.contains("recall 1.000"),
+        "{text}"
+    );
+    let rows = fs::read_to_string(folder.join("rows.csv")).unwrap();
+    assert_eq!(rows.lines().count(), lines.len());
+    assert_eq!(
+        rows.lines().next(),
+        Some("row,time,co2_ppm,co2_ppm_predicted,co2_ppm_fault,sight,score,alarm")
+    );
+    let row = rows.lines().nth(2001).unwrap();
+    assert!(row.starts_with(&format!("2000,{} 00:00:00,400,", date(&lines[2001]))), "{row}");
+    assert!(row.ends_with(",1"), "{row}");
+
+    let found =
+        json(&succeeds(folder, &[&detect[..], &["--labels", "windows.csv", "--json"]].concat()));
+    assert_eq!(
+        (&found["windows"], &found["found"], &found["recall"]),
+        (&1.into(), &1.into(), &1.0.into())
+    );
+    assert_eq!(found["faults"]["not_a_number"], 30);
+    assert!(
+        found["alarms"].as_array().unwrap().iter().any(|alarm| alarm["row"] == 2000),
+        "{found}"
+    );
+    let calm = json(&succeeds(folder, &[&detect[..], &["--threshold", "1e6", "--json"]].concat()));
+    assert_eq!(calm["alarms"].as_array().unwrap().len(), 0, "{calm}");
+
+    fs::write(folder.join("windows.csv"), "start,end\n1990-01-01,yesterday\n").unwrap();
+    let error = fails(folder, 1, &asked);
+    assert!(error.contains("line 2") && error.contains("'yesterday'"), "{error}");
+    fails(folder, 2, &[&detect[..], &["--silence", "-3"]].concat());
+    let train = ["train", CO2, "--target", "co2_ppm", "--out", "n.rnn", "--range"];
+    let error = fails(folder, 1, &[&train[..], &["co3=0..1"]].concat());
+    assert!(error.contains("'co3'") && !folder.join("n.rnn").exists(), "{error}");
+    fails(folder, 2, &[&train[..], &["co2_ppm=1..0"]].concat());
+}
+
+#[test]
 fn wrong_use_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [

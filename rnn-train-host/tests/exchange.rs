@@ -124,6 +124,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         biases: vec![],
         integers: vec![],
         samples,
+        watch: None,
     }
 }
 

@@ -42,6 +42,7 @@ fn model(task: Task, layers: Layers, inputs: usize, limit: f32) -> Model {
         modules: Default::default(),
         biases: Vec::new(),
         samples: (0..header.self_tests * header.sample_length()).map(|i| (i % 3) as f32).collect(),
+        watch: None,
     }
 }
 

@@ -12,10 +12,16 @@ use rnn_core::model_file::{Header, Task, Unit};
 use rnn_core::quant::block::Width;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
+use rnn_core::watch::Watched;
+use rnn_core::watch::guard::{Fault, Limits, MISSING, Rules};
+use rnn_core::watch::score::Usual;
+use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{self, Device};
 use rnn_train_host::model::Model;
 use rnn_train_host::quantize::quantize_with;
 use rnn_train_host::text::generate::{Options, generate, generate_by};
+use rnn_train_host::watch::{Watch, Watching};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -101,6 +107,8 @@ fn header_inputs(header: &Header) -> usize {
 
 /// A model with random weights.
 pub(crate) fn random_model(header: Header) -> Model {
+    let watched = matches!(header.task, Task::Forecast { .. });
+    let header = Header { watched, ..header };
     let mut random = SplitMix64::new(header.seed);
     let mut uniform = |count: usize, limit: f32| {
         let mut values = vec![0.0; count];
@@ -132,6 +140,7 @@ pub(crate) fn random_model(header: Header) -> Model {
         parameters: uniform(header.shape().parameters(), 0.4).into(),
         integers: Vec::new(),
         samples,
+        watch: header.watched.then(|| random_watch(channels)),
     }
 }
 
@@ -153,18 +162,52 @@ pub(crate) fn test(
     Ok(())
 }
 
-/// Mostly what a sensor sends, now and then what it shouldn't.
-fn samples(channels: usize) -> Vec<f32> {
-    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::from_bits(1), -0.0];
+/// Mostly what a sensor sends, now and then what it shouldn't, or when it shouldn't; for a while nothing
+/// sound, and for a while the same.
+fn samples(channels: usize) -> Vec<Sent> {
+    // The first are let in nowhere.
+    const UNSOUND: usize = 5;
+    let odd = [f32::NAN, MISSING, f32::INFINITY, f32::MAX, 30.0, f32::from_bits(1), -0.0];
+    let times = [1.0, 1.0, 1.0, 0.25, 1.75, -0.5, f32::NAN];
     let mut random = SplitMix64::new(2);
-    let mut samples = vec![0.0; SAMPLES * channels];
-    random.fill_uniform(25.0, &mut samples);
-    for sample in samples.iter_mut().skip(50) {
-        if random.below(10) == 0 {
-            *sample = odd[random.below(odd.len())];
+    let sample = |t: usize| {
+        let mut values = vec![0.0; channels];
+        random.fill_uniform(25.0, &mut values);
+        let dead = (150..180).contains(&t);
+        for value in values.iter_mut().take(if dead { 1 } else { channels }) {
+            if dead {
+                *value = odd[random.below(UNSOUND)];
+            } else if t >= 50 && random.below(10) == 0 {
+                *value = odd[random.below(odd.len())];
+            }
         }
+        if (200..210).contains(&t) {
+            values[0] = 7.25;
+        }
+        let nothing = t >= 50 && random.below(20) == 0;
+        let elapsed = if t >= 50 { times[random.below(times.len())] } else { 1.0 };
+        Sent { values: (!nothing).then_some(values), elapsed }
+    };
+    (0..SAMPLES).map(sample).collect()
+}
+
+/// What is watched for in a stream of random numbers.
+fn random_watch(channels: usize) -> Watch {
+    let limits = Limits { low: -25.0, high: 25.0, stuck: 3 };
+    let usual = Usual {
+        mean: 10.0,
+        deviation: 4.0,
+        residual: 2.5,
+        residual_tail: 3.0,
+        level: 0.5,
+        level_tail: 1.0,
+    };
+    Watch {
+        rules: Rules { earliest: 0.5, latest: 1.5, hold: 8, warm_up: 12 },
+        period: 0.0,
+        threshold: 1.5,
+        channels: vec![Watched { limits, usual }; channels],
     }
-    samples
 }
 
 /// Streams samples through the chip, or lets it write a text; fails when anything is wrong.
@@ -186,11 +229,20 @@ pub(crate) fn differing_bits(
         return differing_symbols(&device, &model, built);
     }
     let samples = samples(model.header.inputs);
-    let rows = samples.chunks_exact(model.header.inputs);
-    let mut predictor = model.predictor();
-    let report = device::run(&device, &built.app, model.info()?, rows, |sample| {
-        predictor.step(sample).to_vec()
-    })?;
+    let mut watching = Watching::new(&model);
+    let (mut steps, mut kinds, mut sights) = (0, BTreeSet::<u8>::new(), BTreeSet::new());
+    let judge = |sent: &Sent| {
+        let told = watching.judge(sent);
+        steps += usize::from(told.verdict.step);
+        kinds.extend(told.faults.iter().copied().filter(|fault| *fault != 0));
+        sights.insert(told.verdict.sight as u8);
+        told
+    };
+    let report = device::run(&device, Some(&built.app), model.info()?, samples, judge, |_| Ok(()))?;
+    if model.watch.is_some() {
+        ensure!(kinds.len() == Fault::ALL.len(), "only the faults {kinds:?} came up");
+        ensure!(sights.len() == 3, "only the sights {sights:?} came up");
+    }
     let comparison = &report.comparison;
     ensure!(comparison.steps == SAMPLES, "{} steps were made", comparison.steps);
     if let Some(first) = &comparison.first_difference {
@@ -205,7 +257,7 @@ pub(crate) fn differing_bits(
         report.queue_overflows
     );
     let last = report.log.last().context("the firmware logged nothing")?;
-    ensure!(last.contains(&format!("{SAMPLES} steps")), "the log ends with {last:?}");
+    ensure!(last.contains(&format!("{steps} steps")), "the log ends with {last:?}");
     Ok(comparison.differing_bits)
 }
 
@@ -213,10 +265,10 @@ pub(crate) fn differing_bits(
 fn differing_symbols(device: &Device, model: &Model, built: &firmware::Built) -> Result<u64> {
     let options = Options { length: SAMPLES, temperature: 0.7, seed: 4 };
     let expected = generate(model, "bad", &options)?.text;
-    let (written, _) = device::converse(device, &built.app, model.info()?, |session| {
+    let (written, _) = device::converse(device, Some(&built.app), model.info()?, |session| {
         generate_by(model, "bad", &options, |symbol, temperature, random| {
-            let next = session.step(&[f32::from(symbol), temperature, random])?;
-            Ok(next.first().map_or(0, |&next| next as u16))
+            let sent = Sent::timeless(&[f32::from(symbol), temperature, random]);
+            Ok(session.step(&sent)?.prediction.first().map_or(0, |&next| next as u16))
         })
     })?;
     ensure!(expected.chars().count() > SAMPLES, "the host wrote {expected:?}");

@@ -2,6 +2,7 @@
 
 use crate::models::*;
 use rnn_core::model_file::{Error, ModelFile};
+use rnn_core::watch::Verdict;
 
 /// The model file, as it was named to the build; a damaged one ends the build here.
 pub const FILE: ModelFile<'static> = match ModelFile::parse(include_bytes!(env!(

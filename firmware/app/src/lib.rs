@@ -11,9 +11,12 @@ pub mod embedded;
 mod error_meter;
 mod models;
 
-use embedded::{CHANNELS, FILE, HIDDEN, OUTPUTS, Predictor, WINDOW};
+use embedded::{CHANNELS, FILE, HIDDEN, OUTPUTS, Predictor, Stream, WINDOW};
 use error_meter::ErrorMeter;
-use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Stats, Values};
+use rnn_core::link::{
+    self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values,
+};
+use rnn_core::watch::Verdict;
 
 const _: () = assert!(
     CHANNELS <= rnn_core::link::MAX_CHANNELS,
@@ -37,8 +40,10 @@ pub trait Board {
 pub enum Event {
     /// The host asked who is there.
     Greeted,
-    /// A sample went through the network.
+    /// A sample was judged, and what was admitted of it went through the network.
     Stepped,
+    /// The same, and it doesn't fit.
+    Alarm,
     /// The host asked again for an answer that it didn't get.
     Repeated,
     /// The host asked for the counters.
@@ -51,14 +56,58 @@ pub enum Event {
     Quit,
 }
 
-/// Predictor, link and counters.
-pub struct App {
-    predictor: Predictor,
-    decoder: Decoder,
+/// What is answered to a sample.
+#[derive(Clone, Copy)]
+struct Answer {
+    verdict: Verdict,
+    faults: [u8; OUTPUTS],
+    prediction: [[u8; 4]; OUTPUTS],
+}
+
+impl Answer {
+    fn message(&self) -> Message<'_> {
+        let Answer { verdict, faults, prediction } = self;
+        let values = Values::new(prediction);
+        Message::Prediction(link::Prediction { verdict: *verdict, faults, values })
+    }
+}
+
+/// The stream of samples, and what became of it.
+struct Samples {
+    stream: Stream,
     errors: ErrorMeter,
-    /// Sequence number of the last sample and the bits of the prediction made from it.
-    last: Option<(u16, [[u8; 4]; OUTPUTS])>,
+    /// Sequence number of the last sample and the answer to it.
+    last: Option<(u16, Answer)>,
     steps: u32,
+}
+
+impl Samples {
+    /// Takes a sample, or that none came; one that comes twice is answered twice and taken once.
+    fn take(
+        &mut self,
+        sequence: u16,
+        sample: Option<&[f32; CHANNELS]>,
+        elapsed: f32,
+    ) -> (Answer, Event) {
+        if let Some((_, answer)) = self.last.filter(|(last, _)| *last == sequence) {
+            return (answer, Event::Repeated);
+        }
+        if let Some(sample) = sample {
+            self.errors.compare(sample);
+        }
+        let (verdict, faults, prediction) = self.stream.take(sample, elapsed);
+        self.errors.expect(&prediction);
+        self.steps = self.steps.saturating_add(u32::from(verdict.step));
+        let answer = Answer { verdict, faults, prediction: prediction.map(f32::to_le_bytes) };
+        self.last = Some((sequence, answer));
+        (answer, if verdict.alarm { Event::Alarm } else { Event::Stepped })
+    }
+}
+
+/// Samples, link and counters.
+pub struct App {
+    samples: Samples,
+    decoder: Decoder,
     link_errors: u32,
 }
 
@@ -66,11 +115,13 @@ impl App {
     /// Starts with the state at rest.
     pub fn new() -> Self {
         Self {
-            predictor: embedded::predictor(),
+            samples: Samples {
+                stream: Stream::start(),
+                errors: ErrorMeter::new(),
+                last: None,
+                steps: 0,
+            },
             decoder: Decoder::new(),
-            errors: ErrorMeter::new(),
-            last: None,
-            steps: 0,
             link_errors: 0,
         }
     }
@@ -87,32 +138,29 @@ impl App {
                 return Some(Event::LinkError);
             }
         };
-        let prediction;
+        let told;
         let (answer, event) = match frame.message {
             Message::Hello => {
                 // A new conversation counts its questions anew.
-                self.last = None;
+                self.samples.last = None;
                 (Message::Info(INFO), Event::Greeted)
             }
-            Message::Sample(values) => match (values.to_array(), self.last) {
-                (Some(_), Some((sequence, bits))) if sequence == frame.sequence => {
-                    prediction = bits;
-                    (Message::Prediction(Values::new(&prediction)), Event::Repeated)
+            Message::Sample(Sample { elapsed, values }) => match values.to_array() {
+                Some(sample) => {
+                    let event;
+                    (told, event) = self.samples.take(frame.sequence, Some(&sample), elapsed);
+                    (told.message(), event)
                 }
-                (Some(sample), _) => {
-                    self.errors.compare(&sample);
-                    let next = step(&mut self.predictor, &sample);
-                    self.errors.expect(&next);
-                    self.steps = self.steps.saturating_add(1);
-                    prediction = next.map(f32::to_le_bytes);
-                    self.last = Some((frame.sequence, prediction));
-                    (Message::Prediction(Values::new(&prediction)), Event::Stepped)
-                }
-                (None, _) => (Message::Refused(Refusal::Channels), Event::Refused),
+                None => (Message::Refused(Refusal::Channels), Event::Refused),
             },
+            Message::Silence(elapsed) => {
+                let event;
+                (told, event) = self.samples.take(frame.sequence, None, elapsed);
+                (told.message(), event)
+            }
             Message::StatsRequest => (
                 Message::Stats(Stats {
-                    steps: self.steps,
+                    steps: self.samples.steps,
                     link_errors: self.link_errors,
                     queue_overflows: board.queue_overflows(),
                     stack_bytes: board.stack_bytes(),
@@ -132,9 +180,9 @@ impl App {
         Some(event)
     }
 
-    /// Samples that went through the network.
+    /// Steps that the network has made.
     pub fn steps(&self) -> u32 {
-        self.steps
+        self.samples.steps
     }
 
     /// Frames that were damaged or not understood.
@@ -145,7 +193,7 @@ impl App {
     /// Root of the mean squared error of the predictions so far, over all channels, in the
     /// samples' unit; for the log (see [`ErrorMeter`] for how exact it is).
     pub fn rms_error(&self) -> f32 {
-        self.errors.rms()
+        self.samples.errors.rms()
     }
 }
 

@@ -4,6 +4,7 @@
 //!   and predicts the next one. A model of text takes a symbol's index, a temperature and a random
 //!   number, and predicts the next symbol; see [`rnn_core::text::choose`];
 //! - `Predictor`, with its `step`, and `predictor()`, one with its state at rest;
+//! - `Stream`, a predictor behind its watch, with `start` and `take`;
 //! - `self_test()`: how many of the file's self-test samples give other bits than they should.
 #![allow(unused_macros, unused_imports)] // An image has one kind of model.
 
@@ -14,6 +15,41 @@ macro_rules! forecaster {
         pub const CHANNELS: usize = FILE.header.inputs;
         /// Numbers of a prediction.
         pub const OUTPUTS: usize = CHANNELS;
+
+        /// What is watched for, in flash.
+        static WATCH: rnn_core::watch::Watch<CHANNELS> = of_the_file(FILE.watch());
+
+        /// The model in the middle of a stream that is watched.
+        pub struct Stream {
+            predictor: Predictor,
+            watcher: rnn_core::watch::Watcher<'static, CHANNELS>,
+        }
+
+        impl Stream {
+            /// Before the first sample.
+            pub fn start() -> Self {
+                Stream { predictor: predictor(), watcher: rnn_core::watch::Watcher::new(&WATCH) }
+            }
+
+            /// Judges a sample, `elapsed` periods after the last call, and makes a step on what is
+            /// admitted of it; the verdict, the numbers of the faults, and the prediction.
+            pub fn take(
+                &mut self,
+                sample: Option<&[f32; CHANNELS]>,
+                elapsed: f32,
+            ) -> (Verdict, [u8; OUTPUTS], [f32; OUTPUTS]) {
+                let Stream { predictor, watcher } = self;
+                let verdict = watcher.judge(sample, elapsed);
+                if verdict.restart {
+                    predictor.restart();
+                }
+                if verdict.step {
+                    watcher.expect(crate::step(predictor, watcher.admitted()));
+                }
+                let faults = watcher.faults().map(|fault| fault.map_or(0, |fault| fault as u8));
+                (verdict, faults, *watcher.expected())
+            }
+        }
     };
 }
 
@@ -44,6 +80,27 @@ macro_rules! writer {
         /// The model with its state at rest.
         pub fn predictor() -> Predictor {
             Predictor($start)
+        }
+
+        /// The model in the middle of a text, in which anything may come.
+        pub struct Stream(Predictor);
+
+        impl Stream {
+            /// Before the first symbol.
+            pub fn start() -> Self {
+                Stream(predictor())
+            }
+
+            /// Reads a symbol; where none came, an unknown one.
+            pub fn take(
+                &mut self,
+                sample: Option<&[f32; CHANNELS]>,
+                _: f32,
+            ) -> (Verdict, [u8; OUTPUTS], [f32; OUTPUTS]) {
+                let Stream(predictor) = self;
+                let unknown = [f32::MAX, 0.0, 0.0];
+                (Verdict::FITS, [0; OUTPUTS], crate::step(predictor, sample.unwrap_or(&unknown)))
+            }
         }
 
         /// Of the file's self-test samples those whose outputs have other bits.

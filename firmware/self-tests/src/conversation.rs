@@ -2,7 +2,7 @@
 
 use app::embedded::{self, CHANNELS, FILE, OUTPUTS};
 use app::{App, Board, Event};
-use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Refusal, Values};
+use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Refusal, Sample, Values};
 
 const SAMPLE: [f32; CHANNELS] = [1.5; CHANNELS];
 
@@ -72,13 +72,17 @@ impl Talk {
 
     fn sample(&mut self, sequence: u16) -> (Option<Event>, Option<[u32; OUTPUTS]>) {
         let raw = SAMPLE.map(f32::to_le_bytes);
-        let (event, bits) =
-            self.ask(sequence, Message::Sample(Values::new(&raw)), |frame| match frame.message {
-                Message::Prediction(values) => values.to_array().map(|v| v.map(f32::to_bits)),
-                _ => None,
-            });
+        let (event, bits) = self.ask(sequence, message(&raw), |frame| match frame.message {
+            Message::Prediction(told) => told.values.to_array().map(|v| v.map(f32::to_bits)),
+            _ => None,
+        });
         (event, bits.flatten())
     }
+}
+
+/// A sample that comes in time.
+fn message(raw: &[[u8; 4]]) -> Message<'_> {
+    Message::Sample(Sample { elapsed: 1.0, values: Values::new(raw) })
 }
 
 /// Runs every test of this file.
@@ -104,9 +108,8 @@ pub(crate) fn run(report: &mut impl FnMut(&str, bool)) {
     report("next sample: the state goes on", second == (Some(Event::Stepped), Some(expected())));
 
     let short = [[0; 4]; CHANNELS + 1];
-    let refused = talk.ask(4, Message::Sample(Values::new(&short)), |frame| {
-        frame.message == Message::Refused(Refusal::Channels)
-    });
+    let refused =
+        talk.ask(4, message(&short), |frame| frame.message == Message::Refused(Refusal::Channels));
     report("a sample of another shape: refused", refused == (Some(Event::Refused), Some(true)));
 
     let damaged = talk.send(&[5, 1, 2, 3, 4, 0], |_| ());

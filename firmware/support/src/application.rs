@@ -40,6 +40,7 @@ pub fn serve<U: Uart>() -> ! {
     loop {
         let byte = serial.read();
         match app.on_byte(byte, &mut serial) {
+            Some(Event::Alarm) => warn!("alarm at step {=u32}", app.steps()),
             Some(Event::Stepped) if app.steps().is_multiple_of(LOG_EVERY) => report(&app),
             Some(Event::LinkError) => warn!("link errors: {=u32}", app.link_errors()),
             Some(Event::Refused) => warn!("refused a question"),

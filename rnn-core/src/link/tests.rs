@@ -1,4 +1,6 @@
+use super::wire::{CRC, MAX_BODY, kind};
 use super::*;
+use crate::watch::guard::Sight;
 
 /// SplitMix64.
 struct Random(u64);
@@ -25,6 +27,23 @@ const STATS: Stats = Stats {
     ram_bytes: 0x0100_0001,
 };
 
+const VERDICT: Verdict = Verdict {
+    step: false,
+    restart: false,
+    sight: Sight::Clear,
+    score: 4.25,
+    out_of_range: false,
+    alarm: false,
+};
+
+fn sample(elapsed: f32, raw: &[[u8; 4]]) -> Message<'_> {
+    Message::Sample(Sample { elapsed, values: Values::new(raw) })
+}
+
+fn prediction<'a>(verdict: Verdict, faults: &'a [u8], raw: &'a [[u8; 4]]) -> Message<'a> {
+    Message::Prediction(Prediction { verdict, faults, values: Values::new(raw) })
+}
+
 fn receive(decoder: &mut Decoder, bytes: &[u8], mut got: impl FnMut(Result<Frame<'_>, Error>)) {
     for &byte in bytes {
         if let Some(frame) = decoder.push(byte) {
@@ -41,10 +60,14 @@ fn every_message_survives_the_line() {
     for message in [
         Message::Hello,
         Message::Info(INFO),
-        Message::Sample(Values::new(&raw)),
-        Message::Sample(Values::new(&[])),
-        Message::Prediction(Values::new(&full)),
-        Message::Prediction(Values::new(&[[0xff; 4]; MAX_CHANNELS])),
+        sample(1.0, &raw),
+        sample(-0.5, &[]),
+        Message::Silence(1.5),
+        prediction(VERDICT, &[0; MAX_CHANNELS], &full),
+        prediction(Verdict { step: true, ..VERDICT }, &[7; 2], &[[0xff; 4]; 2]),
+        prediction(Verdict { restart: true, sight: Sight::Recovering, ..VERDICT }, &[], &[]),
+        prediction(Verdict { out_of_range: true, sight: Sight::Blind, ..VERDICT }, &[], &[]),
+        prediction(Verdict { alarm: true, ..VERDICT }, &[1], &[[1, 2, 3, 4]]),
         Message::StatsRequest,
         Message::Stats(STATS),
         Message::Quit,
@@ -79,8 +102,10 @@ fn values_come_back_as_the_same_bits() {
 #[test]
 fn too_many_channels_are_refused() {
     let raw = [[0; 4]; MAX_CHANNELS + 1];
-    let frame = Frame { sequence: 0, message: Message::Sample(Values::new(&raw)) };
-    assert_eq!(frame.encode(&mut [0; MAX_FRAME]), Err(Error::TooLong));
+    let encode = |message| Frame { sequence: 0, message }.encode(&mut [0; MAX_FRAME]).map(|_| ());
+    assert_eq!(encode(sample(1.0, &raw)), Err(Error::TooLong));
+    assert_eq!(encode(prediction(VERDICT, &[0; MAX_CHANNELS + 1], &raw)), Err(Error::TooLong));
+    assert_eq!(encode(prediction(VERDICT, &[0], &[])), Err(Error::Length), "a fault too many");
 }
 
 /// A frame with a right CRC and whatever content.
@@ -100,6 +125,14 @@ fn wrong_content_is_named() {
         (&[VERSION, kind::HELLO, 0], Error::Length),
         (&[VERSION, kind::HELLO, 0, 0, 1], Error::Length),
         (&[VERSION, kind::SAMPLE, 0, 0, 1, 2, 3], Error::Length),
+        (&[VERSION, kind::SAMPLE, 0, 0, 1, 2, 3, 4, 5], Error::Length),
+        (&[VERSION, kind::SILENCE, 0, 0, 1, 2, 3, 4, 5], Error::Length),
+        (&[VERSION, kind::PREDICTION, 0, 0, 1, 2, 3, 4, 5, 6, 7], Error::Length),
+        (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 0, 0, 5, 6, 7, 8, 1, 2, 3, 4], Error::Length),
+        // A sight, a flag and a filling that don't exist.
+        (&[VERSION, kind::PREDICTION, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::PREDICTION, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], Error::Length),
         (&[VERSION, kind::INFO, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], Error::Length),
         (&[VERSION, kind::STATS, 0, 0, 1, 2, 3, 4], Error::Length),
         (&[VERSION, kind::REFUSED, 0, 0, 9], Error::Length),
@@ -128,7 +161,7 @@ fn a_bad_line_gets_no_wrong_frame_accepted_in_a_million() {
         let message = match random.below(4) {
             0 => Message::Info(Info { model_crc: random.next() as u32, ..INFO }),
             1 => Message::Stats(Stats { steps: random.next() as u32, ..STATS }),
-            _ => Message::Sample(Values::new(&raw)),
+            _ => sample(1.0, &raw),
         };
         let frame = Frame { sequence: sequence as u16, message };
         let mut buffer = [0; MAX_FRAME];

@@ -1,10 +1,13 @@
 //! Writing.
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Numbers, Task, Unit, VERSION, kind_bytes,
+    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Numbers, Task, Unit, VERSION, WATCHED_AT,
+    kind_bytes,
 };
 use crate::layers::MAX_LAYERS;
 use crate::scaling::{Channel, Mode};
+use crate::watch::Watched;
+use crate::watch::guard::Rules;
 
 /// What [`encode`] writes.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,21 @@ pub struct Contents<'a> {
     pub samples: &'a [f32],
     /// The predictions that the samples give.
     pub predictions: &'a [f32],
+    /// Where the header says so: what is watched for.
+    pub watch: Option<WatchContents<'a>>,
+}
+
+/// What [`encode`] writes on what is watched for.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchContents<'a> {
+    /// Times.
+    pub rules: Rules,
+    /// The sampling period in seconds; 0: unknown.
+    pub period: f32,
+    /// The score above which a sample is an alarm.
+    pub threshold: f32,
+    /// The channels; mean and deviation are those of their scales.
+    pub channels: &'a [Watched],
 }
 
 impl Contents<'_> {
@@ -46,12 +64,14 @@ impl Contents<'_> {
             Numbers::Float => [header.tensor_words(), 0],
             Numbers::Integer(_) => [0, header.tensor_words()],
         };
+        let watched = header.watched.then_some(header.inputs);
         let self_test_values = header.self_tests * header.sample_length();
         let fields = [
             (16, names.len() == header.inputs && channels.len() == scales),
             (28, [samples.len(), predictions.len()] == [self_test_values; 2]),
             (header.tensors_at(), [parameters.len(), integers.len()] == tensors),
             (header.biases_at(), self.biases.len() == header.kept_biases()),
+            (WATCHED_AT, self.watch.map(|watch| watch.channels.len()) == watched),
         ];
         let fits = |name: &str, longest| name.len() <= longest && !name.contains('\0');
         let names = names
@@ -95,7 +115,8 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
         writer.put(&(number as u32).to_le_bytes());
     }
     writer.put(&header.seed.to_le_bytes());
-    writer.put(&[0; LAYERS_AT - 48]);
+    writer.put(&[u8::from(header.watched)]);
+    writer.put(&[0; LAYERS_AT - WATCHED_AT - 1]);
     for layer in header.shape().layers() {
         writer.put(&kind_bytes(layer.kind));
         writer.put(&(layer.hidden as u16).to_le_bytes());
@@ -118,6 +139,17 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     }
     for values in [biases, samples, predictions] {
         writer.put_floats(values);
+    }
+    if let Some(WatchContents { rules, period, threshold, channels }) = contents.watch {
+        writer.put_floats(&[rules.earliest, rules.latest]);
+        [rules.hold, rules.warm_up].iter().for_each(|word| writer.put(&word.to_le_bytes()));
+        writer.put_floats(&[period, threshold]);
+        for Watched { limits, usual } in channels {
+            writer.put_floats(&[limits.low, limits.high]);
+            writer.put(&limits.stuck.to_le_bytes());
+            writer.put_floats(&[usual.residual, usual.residual_tail]);
+            writer.put_floats(&[usual.level, usual.level_tail]);
+        }
     }
     let crc = CRC.checksum(writer.written());
     writer.put(&crc.to_le_bytes());

@@ -17,13 +17,15 @@
 //! | 32 | length of the whole file (u32) |
 //! | 36 | bytes of a name N (u32): 64 for channels, 4 for characters, 32 for words |
 //! | 40 | seed of the training (u64) |
-//! | 48 | 0 (16 bytes) |
+//! | 48 | 1 if it says what is watched for, see [`watch`](crate::watch); else 0 (u8) |
+//! | 49 | 0 (15 bytes) |
 //! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
 //! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
 //! | | f32: the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I) |
 //! | | integers: the inputs' scales (f32; a single one for text), then the [blocks](Plan::blocks) of each layer and of the readout: biases, multipliers (i32), wide weights (i16), narrow weights, with the zeros that fill up their tiles |
 //! | | where they are kept: the names of the recurrent modules and of the linear one (128 bytes each, UTF-8, padded with 0), each layer's b_ih and b_hh, G H values each (G gates), f32 |
 //! | | S self-test samples, then the predictions that they give from rest, f32: I values each; for text a symbol's index, and the output o at that index |
+//! | | where it says what is watched for: earliest, latest (f32), hold, warm_up (u32) of the [`Rules`](crate::watch::guard::Rules), the sampling period in seconds (f32; 0: unknown), the threshold (f32); for each channel low, high (f32), stuck (u32), residual, residual_tail, level, level_tail (f32) of its [`Limits`](crate::watch::guard::Limits) and of what is [`Usual`](crate::watch::score::Usual) |
 //! | end - 4 | CRC-32 (ISO-HDLC) of all that is before |
 //!
 //! Reading is `const`: a corrupt file that is embedded in a firmware doesn't compile, and neither
@@ -43,8 +45,9 @@ mod embed;
 mod encode;
 mod integers;
 mod read;
+mod watch;
 
-pub use encode::{Contents, encode};
+pub use encode::{Contents, WatchContents, encode};
 pub use read::ModelFile;
 
 const MAGIC: [u8; 8] = *b"RNNMODEL";
@@ -57,6 +60,10 @@ pub const NAME: usize = 64;
 pub const MODULE: usize = 128;
 /// Bytes of a channel's scales.
 const SCALES: usize = 4 * 4;
+/// Where the header says whether there is a part on what is watched for.
+const WATCHED_AT: usize = 48;
+/// 32-bit words of that part: of all channels, and of each.
+const WATCH: [usize; 2] = [6, 7];
 /// Largest number of channels, hidden units of a layer, window steps and self-test samples.
 pub const LIMIT: usize = 4096;
 /// Largest vocabulary: its symbols are numbered by a `u16`.
@@ -255,6 +262,8 @@ pub struct Header {
     pub numbers: Numbers,
     /// Seed of the training.
     pub seed: u64,
+    /// Whether the file says what is watched for.
+    pub watched: bool,
 }
 
 impl Header {
@@ -269,6 +278,7 @@ impl Header {
             two_biases: false,
             numbers: Numbers::Float,
             seed: 0,
+            watched: false,
         }
     }
 
@@ -347,6 +357,8 @@ impl Header {
             28
         } else if !self.is_coherent() {
             12
+        } else if self.watched && matches!(self.task, Task::Text(_)) {
+            WATCHED_AT
         } else {
             let (mut i, mut length) = (0, 0);
             while i < self.layers.count() {
@@ -399,8 +411,13 @@ impl Header {
         self.biases_at() + 4 * self.kept_biases()
     }
 
-    const fn length_without_crc(&self) -> usize {
+    const fn watch_at(&self) -> usize {
         self.self_tests_at() + self.self_tests * self.sample_length() * 8
+    }
+
+    const fn length_without_crc(&self) -> usize {
+        let [all, each] = WATCH;
+        self.watch_at() + if self.watched { 4 * (all + each * self.inputs) } else { 0 }
     }
 
     /// Length of the file in bytes, for sizes within the limits.

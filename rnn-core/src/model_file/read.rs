@@ -2,7 +2,7 @@
 
 use super::{
     CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Numbers, Task, Unit, VERSION,
-    integers, kind_of,
+    WATCHED_AT, integers, kind_of, watch,
 };
 use crate::layers::{Layers, MAX_LAYERS};
 use crate::quant::IntegerNetwork;
@@ -41,6 +41,10 @@ impl Header {
         if two_biases > 1 {
             return Err(Error::Field { offset: 15 });
         }
+        let [watched] = at(bytes, WATCHED_AT);
+        if watched > 1 {
+            return Err(Error::Field { offset: WATCHED_AT });
+        }
         let layers = match layers(bytes) {
             Ok(layers) => layers,
             Err(error) => return Err(error),
@@ -54,6 +58,7 @@ impl Header {
             two_biases: two_biases == 1,
             numbers,
             seed: u32_at(bytes, 40) as u64 | (u32_at(bytes, 44) as u64) << 32,
+            watched: watched == 1,
         };
         if let Err(error) = header.check_sizes() {
             return Err(error);
@@ -64,7 +69,7 @@ impl Header {
         if u32_at(bytes, 36) as usize != header.name_length() {
             return Err(Error::Field { offset: 36 });
         }
-        let mut offset = 48;
+        let mut offset = WATCHED_AT + 1;
         while offset < LAYERS_AT {
             let [byte] = at(bytes, offset);
             if byte != 0 {
@@ -112,7 +117,7 @@ impl Header {
             }
             offset = self.modules_at();
         }
-        while offset < self.length_without_crc() {
+        while offset < self.watch_at() {
             if self.two_biases && offset == self.modules_at() {
                 offset = self.biases_at();
                 continue;
@@ -122,7 +127,10 @@ impl Header {
             }
             offset += 4;
         }
-        Ok(())
+        match watch::unusable(self, bytes) {
+            Some(offset) => Err(Error::Number { offset }),
+            None => Ok(()),
+        }
     }
 }
 

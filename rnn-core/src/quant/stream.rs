@@ -116,6 +116,13 @@ impl<N: Embedded, const I: usize, const M: usize, const W: usize> Predictor<N, I
         prediction
     }
 
+    /// Back to rest, as if no sample had come.
+    pub fn restart(&mut self) {
+        self.memory = [0; M];
+        self.last = [f32::NAN; I];
+        self.filled = 0;
+    }
+
     /// Runs a file's self-test samples and counts the predictions whose bits differ.
     pub fn self_test(mut self, file: &ModelFile<'_>) -> usize {
         let mut tests = file.self_tests();

@@ -10,12 +10,15 @@ use rnn_core::forecast::Forecaster;
 use rnn_core::gru::{Gru, Reset};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::lstm::Lstm;
-use rnn_core::model_file::{Contents, Error, Header, Numbers, Task, Unit, encode};
+use rnn_core::model_file::{Contents, Error, Header, Numbers, Task, Unit, WatchContents, encode};
 use rnn_core::network::Network;
 use rnn_core::parameters::Parameters;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::stream::Predictor;
+use rnn_core::watch::Watched;
+use rnn_core::watch::guard::{Limits, Rules};
+use rnn_core::watch::score::Usual;
 
 pub(crate) static TINY: &[u8] = include_bytes!("../golden/tiny.rnn");
 pub(crate) static STACK: &[u8] = include_bytes!("../golden/stack.rnn");
@@ -36,6 +39,7 @@ pub(crate) struct Made {
     pub(crate) biases: Vec<f32>,
     pub(crate) samples: Vec<f32>,
     pub(crate) predictions: Vec<f32>,
+    pub(crate) watch: Option<(Rules, Vec<Watched>)>,
 }
 
 impl Made {
@@ -51,6 +55,12 @@ impl Made {
             biases: &self.biases,
             samples: &self.samples,
             predictions: &self.predictions,
+            watch: self.watch.as_ref().map(|(rules, channels)| WatchContents {
+                rules: *rules,
+                period: 300.0,
+                threshold: 4.0,
+                channels,
+            }),
         };
         let mut out = vec![0xAA; room];
         let length = encode(&contents, &mut out);
@@ -65,7 +75,7 @@ impl Made {
     }
 }
 
-const fn scales(
+pub(crate) const fn scales(
     level_mean: f32,
     level_deviation: f32,
     difference_mean: f32,
@@ -110,7 +120,33 @@ pub(crate) fn tiny() -> Made {
         biases: vec![],
         samples: samples.as_flattened().to_vec(),
         predictions: predictions.as_flattened().to_vec(),
+        watch: None,
     }
+}
+
+/// What is watched for in a channel of these scales.
+pub(crate) fn watched_channel(low: f32, high: f32, channel: &Channel) -> Watched {
+    Watched {
+        limits: Limits { low, high, stuck: 4 },
+        usual: Usual {
+            mean: channel.level_mean,
+            deviation: channel.level_deviation,
+            residual: 0.25,
+            residual_tail: 3.0,
+            level: 0.125,
+            level_tail: 1.5,
+        },
+    }
+}
+
+/// The same with what is watched for.
+pub(crate) fn watched() -> Made {
+    let rules = Rules { earliest: 0.5, latest: 1.5, hold: 5, warm_up: 12 };
+    let Made { header, channels, .. } = tiny();
+    let limits = [(-10.0, 50.0), (300.0, 500.0)].iter().zip(&channels);
+    let watched = limits.map(|(&(low, high), channel)| watched_channel(low, high, channel));
+    let watch = Some((rules, watched.collect()));
+    Made { header: Header { watched: true, ..header }, watch, ..tiny() }
 }
 
 pub(crate) fn stack_model() -> Stacked {
@@ -146,6 +182,7 @@ pub(crate) fn stack() -> Made {
         biases,
         samples: samples.to_vec(),
         predictions: predictions.to_vec(),
+        watch: None,
     }
 }
 
@@ -169,5 +206,6 @@ pub(crate) fn text(unit: Unit) -> Made {
         biases: vec![],
         samples: vec![0.0, 3.0],
         predictions: vec![0.25, -0.5],
+        watch: None,
     }
 }

@@ -5,10 +5,12 @@ use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layer};
 use rnn_core::model_file::{Task, Unit};
+use rnn_core::watch::guard::Limits;
 use rnn_train_host::chips::{CHIPS, Estimate};
 use rnn_train_host::model::Model;
 use rnn_train_host::report::figure;
 use rnn_train_host::requirements::{Clock, Requirements};
+use rnn_train_host::watch::Watch;
 use serde_json::json;
 
 use super::{Output, kind_name, mode_name};
@@ -68,6 +70,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             "seed": header.seed, "self_tests": header.self_tests,
             "parameters": header.shape().parameters(),
             "flash": needs.flash, "ram": needs.ram, "stack": needs.stack, "macs": needs.macs,
+            "watch": model.watch.as_ref().map(|watch| json!({
+                "threshold": watch.threshold, "hold": watch.rules.hold,
+                "warm_up": watch.rules.warm_up, "earliest": watch.rules.earliest,
+                "latest": watch.rules.latest, "period_seconds": watch.period,
+                "ranges": ranges(watch), "stuck": watch.channels.iter().map(|c| c.limits.stuck).collect::<Vec<_>>(),
+            })),
             "chips": chips.iter().map(|(chip, Estimate { kernel, instructions, cycles }, seconds)| json!({
                 "chip": chip.name,
                 "kernel": kernel,
@@ -119,6 +127,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         needs.stack,
         needs.macs,
     );
+    if let Some(watch) = &model.watch {
+        let ranges = model.names.iter().zip(ranges(watch)).map(|(name, range)| match range {
+            Some([low, high]) => format!("{name} {low} to {high}"),
+            None => format!("{name} any"),
+        });
+        text += &format!(
+            "\nwatches for\n\
+             values              {}\n\
+             alarm               above a score of {:.2}\n\
+             faults              bridged for {} samples; {} to recover\n\n",
+            ranges.collect::<Vec<_>>().join(", "),
+            watch.threshold,
+            watch.rules.hold,
+            watch.rules.warm_up,
+        );
+    }
     text += "a sample, estimated from the counts of `cargo xtask mcu`\n";
     for (chip, Estimate { kernel, instructions, cycles }, seconds) in chips {
         text += &format!("{:<20}about {instructions:.0} instructions", chip.core);
@@ -132,6 +156,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         text += &format!("; kernel \"{kernel}\"\n");
     }
     Ok(text.into())
+}
+
+/// The channels' ranges, where they have one.
+fn ranges(watch: &Watch) -> Vec<Option<[f32; 2]>> {
+    let range = |limits: Limits| {
+        (limits != Limits { stuck: limits.stuck, ..Limits::NONE })
+            .then_some([limits.low, limits.high])
+    };
+    watch.channels.iter().map(|channel| range(channel.limits)).collect()
 }
 
 fn variant(kind: Kind) -> &'static str {

@@ -1,15 +1,19 @@
 //! The subcommands: each takes its arguments and returns what goes to standard output.
 
+pub(crate) mod detect;
+pub(crate) mod device;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod inspect;
+mod live_view;
 pub(crate) mod quantize;
 pub(crate) mod stream;
 pub(crate) mod text;
 pub(crate) mod train;
 pub(crate) mod tune;
+mod watch;
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -87,6 +91,9 @@ pub(crate) struct Columns {
     /// Time column: checked for order and gaps, never a feature.
     #[arg(long, value_name = "COL")]
     time: Option<String>,
+    /// Use only so many rows from the start of the log, or such a share of them, as in 15%.
+    #[arg(long, value_name = "ROWS", value_parser = extent)]
+    first: Option<Extent>,
 }
 
 impl Columns {
@@ -96,8 +103,49 @@ impl Columns {
             features: self.features.clone(),
             time: self.time.clone(),
         };
-        read(&self.data, &options)
+        let mut table = read(&self.data, &options)?;
+        if let Some(first) = self.first {
+            let rows = table.rows().len();
+            table.truncate(first.of(rows));
+            eprintln!(
+                "note: {}: only the first {} of {rows} rows are used",
+                self.data.display(),
+                table.rows().len()
+            );
+        }
+        Ok(table)
     }
+}
+
+/// A part of a log, from its start on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Extent {
+    Rows(usize),
+    /// Of all rows.
+    Share(f64),
+}
+
+impl Extent {
+    pub(crate) fn of(self, rows: usize) -> usize {
+        match self {
+            Extent::Rows(count) => count.min(rows),
+            Extent::Share(share) => (share * rows as f64) as usize,
+        }
+    }
+}
+
+/// `750` or `15%`.
+fn extent(text: &str) -> Result<Extent, String> {
+    let extent = match text.strip_suffix('%') {
+        Some(percent) => percent
+            .trim()
+            .parse()
+            .ok()
+            .filter(|percent| (0.0..=100.0).contains(percent))
+            .map(|percent: f64| Extent::Share(percent / 100.0)),
+        None => text.parse().ok().map(Extent::Rows),
+    };
+    extent.ok_or_else(|| format!("'{text}' is neither a number of rows nor a share such as 15%"))
 }
 
 /// Ends with a sentence, as for an option that doesn't exist.

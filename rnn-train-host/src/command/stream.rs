@@ -1,12 +1,16 @@
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use rnn_train_host::data::{Part, Split};
+use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{self, Device};
 use rnn_train_host::metrics::Errors;
 use rnn_train_host::report::figure;
+use rnn_train_host::watch::{Watching, sent};
 use serde_json::json;
 
+use super::live_view::{Live, View};
 use super::{Output, read_for};
 
 /// Stream a log through a device that carries the model, and compare every bit with this machine's.
@@ -16,16 +20,19 @@ pub(crate) struct Arguments {
     model: PathBuf,
     /// CSV file with the model's columns.
     data: PathBuf,
-    /// The device: qemu:MACHINE, such as qemu:mps2-an386.
+    /// The device: qemu:MACHINE, such as qemu:mps2-an386, or serial:PORT, serial:PORT@BAUD.
     #[arg(long)]
     device: Device,
-    /// Firmware to start on it (an ELF file built with this model).
+    /// Firmware to start on an emulated device (an ELF file built with this model).
     #[arg(long, value_name = "ELF")]
-    firmware: PathBuf,
+    firmware: Option<PathBuf>,
     /// Samples of the test part to stream at least; it is repeated, the state carried on, until
     /// there are so many.
     #[arg(long, value_name = "N", default_value_t = 1)]
     steps: usize,
+    /// No live view, even on a terminal.
+    #[arg(long)]
+    plain: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -39,14 +46,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let rounds = arguments.steps.div_ceil(test.len()).max(1);
     // What precedes the test part warms the state up.
     let stream = (0..test.start).chain((0..rounds).flat_map(|_| test.clone()));
-    let mut predictor = model.predictor();
+    let mut watching = Watching::new(&model);
+    let samples = stream.enumerate().map(|(step, t)| {
+        let sent = sent(&table, t);
+        // How much time passes from one round to the next, nobody knows.
+        let again = t == test.start && step != t;
+        if again { Sent { elapsed: f32::NAN, ..sent } } else { sent }
+    });
+    let firmware = arguments.firmware.as_deref();
+    let total = test.start + rounds * test.len();
+    let mut live = if arguments.plain || arguments.json || !std::io::stdout().is_terminal() {
+        None
+    } else {
+        let threshold = model.watch.as_ref().map_or(f32::MAX, |watch| watch.threshold);
+        let target = model.target();
+        let live = Live::start(View::new(target, &model.names[target], total, threshold));
+        live.inspect_err(|error| eprintln!("note: no live view: {error:#}")).ok()
+    };
     let report = device::run(
         &arguments.device,
-        &arguments.firmware,
+        firmware,
         model.info()?,
-        stream.map(|t| rows.row(t)),
-        |sample| predictor.step(sample).to_vec(),
+        samples,
+        |sent| watching.judge(sent),
+        |seen| live.as_mut().map_or(Ok(()), |live| live.take(seen)),
     )?;
+    drop(live);
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();
     let predicted = |t: usize| f64::from(report.comparison.predictions[t - 1][target]);
@@ -68,6 +93,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         test.len(),
         if rounds > 1 { format!(", {rounds} times") } else { String::new() },
         report.comparison.differing_bits
+    );
+    text += &format!(
+        "samples of which a value wasn't let in: {}; alarms: {}\n",
+        report.comparison.faulty, report.comparison.alarms
     );
     if let Some(first) = &report.comparison.first_difference {
         text += &format!("first difference: {first:?}\n");

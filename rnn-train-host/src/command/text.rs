@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 use rnn_core::model_file::Unit;
 use rnn_train_host::atomic::{check_writable, write_atomically};
 use rnn_train_host::data::Part;
+use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{self, Device};
 use rnn_train_host::model::Model;
 use rnn_train_host::text::eval::{self, evaluate};
@@ -283,17 +284,18 @@ fn run_generate(arguments: &GenerateArguments) -> Result<Output> {
         seed: arguments.seed,
     };
     let prompt = &arguments.prompt;
-    let written = match (&arguments.device, &arguments.firmware) {
-        (Some(device), Some(firmware)) => {
+    let written = match &arguments.device {
+        Some(device) => {
+            let firmware = arguments.firmware.as_deref();
             let written = device::converse(device, firmware, model.info()?, |session| {
                 generate_by(&model, prompt, &options, |symbol, temperature, random| {
-                    let next = session.step(&[f32::from(symbol), temperature, random])?;
-                    Ok(next.first().map_or(UNKNOWN, |&next| next as u16))
+                    let sent = Sent::timeless(&[f32::from(symbol), temperature, random]);
+                    Ok(session.step(&sent)?.prediction.first().map_or(UNKNOWN, |&next| next as u16))
                 })
             })?;
             written.0
         }
-        _ => generate(&model, prompt, &options)?,
+        None => generate(&model, prompt, &options)?,
     };
     if !written.unknown.is_empty() {
         let mut symbols = written.unknown.clone();

@@ -14,8 +14,10 @@ use rnn_train_host::report::{self, figure};
 use rnn_train_host::train::halving::Progress;
 use rnn_train_host::train::{Candidate, Options, train};
 use rnn_train_host::tune::{self, Effort, Finalist, Limits};
+use rnn_train_host::watch::Watch;
 use serde_json::json;
 
+use super::watch::WatchArguments;
 use super::{INTERRUPTED, Output, mode_name, progress_bar, show, stop, threads, wrong_use};
 
 /// Networks that a short search tries.
@@ -78,6 +80,8 @@ pub(crate) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    watch: WatchArguments,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -116,6 +120,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         wrong_use("--dropout works between layers: give --layers 2 or more with it");
     }
     let table = arguments.columns.read()?;
+    let watched_for = arguments.watch.options();
+    watched_for.check(&table.channels)?;
     let options = Options {
         kind: arguments.cell.map(Cell::kind),
         layers: arguments.layers.get(),
@@ -147,7 +153,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             .map(|candidates| candidates.into_iter().map(Trained::from).collect()),
     };
     bar.finish_and_clear();
-    let trained: Vec<Trained> = trained?;
+    let mut trained: Vec<Trained> = trained?;
+    let watch = Watch::fit(&trained[0].model, &table, &watched_for)?;
+    trained[0].model.set_watch(watch);
     let best = &trained[0];
     best.model.save(&arguments.out)?;
     let question = Question { part: Part::Validation, steps: 1, season: None };

@@ -10,8 +10,10 @@ use rnn_train_host::report::{self, figure};
 use rnn_train_host::train;
 use rnn_train_host::tune::picture::picture;
 use rnn_train_host::tune::{Effort, Finalist, Found, Ingredient, Limits, Options, tune};
+use rnn_train_host::watch::Watch;
 use serde_json::json;
 
+use super::watch::WatchArguments;
 use super::{INTERRUPTED, Output, kind_name, mode_name, progress_bar, show, stop, threads};
 
 /// Steps of the recursive forecasts that the chosen network is tested on.
@@ -55,10 +57,14 @@ pub(crate) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    watch: WatchArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let table = arguments.columns.read()?;
+    let watched_for = arguments.watch.options();
+    watched_for.check(&table.channels)?;
     let effort = match (arguments.budget, arguments.candidates) {
         (Some(budget), _) => Effort::Budget(budget),
         (None, count) => Effort::Candidates(count.map_or(1, NonZero::get)),
@@ -92,7 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let bar = progress_bar("searching");
     let found = tune(&table, &options, stop(), &|progress| show(&bar, progress));
     bar.finish_and_clear();
-    let found = found?;
+    let mut found = found?;
+    let watch = Watch::fit(&found.finalists[0].model, &table, &watched_for)?;
+    found.finalists[0].model.set_watch(watch);
     let best = &found.finalists[0];
     best.model.save(&arguments.out)?;
     if let Some(path) = &arguments.picture {

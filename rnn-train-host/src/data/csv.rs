@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::columns::find;
 use super::error::{Error, Problem};
-use super::field::{self, Field};
+use super::field::{self, Field, held};
 use super::notice::{Notice, NoticeKind, Tally};
 use super::record::{Record, Records};
 use super::table::Table;
@@ -177,7 +177,7 @@ impl<'a> Reading<'a> {
     fn take_blank_lines(&mut self, between_samples: bool) {
         for line in std::mem::take(&mut self.blank_lines) {
             if between_samples && self.names.len() == 1 {
-                self.values.push(f32::NAN);
+                self.values.push(held(Field::Missing));
                 self.channels[0].missing.add(line);
             } else {
                 self.skipped.add(line);
@@ -259,21 +259,13 @@ impl<'a> Reading<'a> {
 }
 
 impl Channel {
-    /// Counts a field and gives the value to store: NaN for a missing one.
+    /// Counts a field and gives what the table holds for it.
     fn count(&mut self, line: u64, field: Field) -> f32 {
         match field {
-            Field::Value(value) => {
-                self.varies |= *self.first.get_or_insert(value) != value;
-                value
-            }
-            Field::Missing => {
-                self.missing.add(line);
-                f32::NAN
-            }
-            Field::NotFinite => {
-                self.not_finite.add(line);
-                f32::NAN
-            }
+            Field::Value(value) => self.varies |= *self.first.get_or_insert(value) != value,
+            Field::Missing | Field::NotANumber => self.missing.add(line),
+            Field::Infinite(_) => self.not_finite.add(line),
         }
+        held(field)
     }
 }

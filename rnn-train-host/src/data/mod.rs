@@ -16,7 +16,8 @@ mod table;
 mod time;
 
 pub use error::{Error, Problem};
+pub use field::as_sent;
 pub use notice::{Notice, NoticeKind};
 pub use split::{Part, Split};
 pub use table::{Filled, Rows, Table};
-pub use time::TimeColumn;
+pub use time::{TimeColumn, time_of};

@@ -3,7 +3,9 @@
 use super::notice::Notice;
 use super::time::TimeColumn;
 
-/// The chosen columns of a log, as read: a missing value is NaN.
+/// The chosen columns of a log, as read: a missing value is NaN, and which NaN says why; see [`as_sent`].
+///
+/// [`as_sent`]: super::as_sent
 #[derive(Debug, Clone)]
 pub struct Table {
     /// The features' names, in the order in which they were asked for.
@@ -21,6 +23,14 @@ impl Table {
     /// All samples, n rows x channels; NaN = missing.
     pub fn rows(&self) -> Rows<'_> {
         Rows::new(&self.values, self.channels.len())
+    }
+
+    /// Keeps the first rows alone. What was counted while they were read stays as it is.
+    pub fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows * self.channels.len());
+        if let Some(time) = &mut self.time {
+            time.times.truncate(rows);
+        }
     }
 
     /// Carries the last value of each channel forward over missing ones. What is missing before

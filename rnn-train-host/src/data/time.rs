@@ -19,6 +19,36 @@ pub struct TimeColumn {
     pub step: Option<f64>,
     /// Whether the stamps are dates or times, and so `step` is in seconds.
     pub calendar: bool,
+    /// The time of each row, in the unit of `step`; NaN where it couldn't be understood.
+    #[serde(skip)]
+    pub times: Vec<f64>,
+}
+
+impl TimeColumn {
+    /// The time of row `t` as text; "-" where it couldn't be understood.
+    pub fn written(&self, t: usize) -> String {
+        let time = self.times.get(t).copied().unwrap_or(f64::NAN);
+        if time.is_nan() {
+            return "-".into();
+        }
+        let instant = jiff::Timestamp::from_millisecond((time * 1e3).round() as i64);
+        match instant {
+            Ok(instant) if self.calendar => {
+                let civil = jiff::tz::TimeZone::UTC.to_datetime(instant);
+                civil.strftime("%Y-%m-%d %H:%M:%S%.f").to_string()
+            }
+            _ => time.to_string(),
+        }
+    }
+
+    /// How many steps of the usual length lie between row t - 1 and row t; NaN where that isn't known.
+    pub fn elapsed(&self, t: usize) -> f64 {
+        let time = |t: usize| self.times.get(t).copied().unwrap_or(f64::NAN);
+        match (t.checked_sub(1), self.step) {
+            (Some(before), Some(step)) => (time(t) - time(before)) / step,
+            _ => f64::NAN,
+        }
+    }
 }
 
 /// A step is a gap from this multiple of the median on: months and leap years differ less.
@@ -81,6 +111,14 @@ pub(super) fn stamp(text: &str) -> Option<Stamp> {
     Some(Stamp::Calendar(instant.as_duration().as_secs_f64()))
 }
 
+/// A time on the scale of a log's time column; `None` for what is no time, or not of its kind.
+pub fn time_of(text: &str, column: &TimeColumn) -> Option<f64> {
+    match stamp(text)? {
+        Stamp::Calendar(time) => column.calendar.then_some(time),
+        Stamp::Number(time) => (!column.calendar).then_some(time),
+    }
+}
+
 /// Collects the time column while the file is read.
 pub(super) struct Clock {
     name: String,
@@ -109,13 +147,11 @@ impl Clock {
             Some(Stamp::Calendar(time)) => (true, time),
             Some(Stamp::Number(time)) => (false, time),
             None => {
-                self.unreadable.add(line);
-                return false;
+                return self.not_understood(line);
             }
         };
         if *self.calendar.get_or_insert(calendar) != calendar {
-            self.unreadable.add(line);
-            return false;
+            return self.not_understood(line);
         }
         self.times.push((line, time));
         self.last.clear();
@@ -124,9 +160,17 @@ impl Clock {
         true
     }
 
+    fn not_understood(&mut self, line: u64) -> bool {
+        self.unreadable.add(line);
+        self.times.push((line, f64::NAN));
+        false
+    }
+
     /// The summary (`None` if no stamp was understood) and what is odd.
     pub(super) fn finish(self) -> (Option<TimeColumn>, Vec<Notice>) {
-        let steps = || self.times.windows(2).map(|pair| (pair[1].0, pair[1].1 - pair[0].1));
+        let understood: Vec<(u64, f64)> =
+            self.times.iter().copied().filter(|(_, time)| !time.is_nan()).collect();
+        let steps = || understood.windows(2).map(|pair| (pair[1].0, pair[1].1 - pair[0].1));
         let step = median(steps().map(|(_, step)| step).filter(|s| *s > 0.0).collect());
         let [mut back, mut repeated, mut gaps] = [Tally::default(); 3];
         for (line, length) in steps() {
@@ -155,6 +199,7 @@ impl Clock {
             last: self.last,
             step,
             calendar,
+            times: self.times.into_iter().map(|(_, time)| time).collect(),
         });
         (column, notices)
     }

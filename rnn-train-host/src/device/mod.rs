@@ -1,25 +1,36 @@
-//! The way to a chip, or to an emulated one: [`qemu`] starts the emulator, [`stream`] talks over
-//! any serial line, [`log`] reads what the firmware logs.
+//! The way to a chip, or to an emulated one: [`qemu`] starts the emulator, [`serial`] opens a port,
+//! [`stream`] talks over any line, [`log`] reads what the firmware logs.
 
 pub mod log;
 pub mod qemu;
+pub mod serial;
 pub mod stream;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use qemu::Qemu;
 use rnn_core::link::{Info, Stats};
 use serde::Serialize;
-use std::net::TcpStream;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::str::FromStr;
-use stream::{Comparison, Session};
+use stream::{Comparison, Seen, Sent, Session};
 
 /// A device as it is named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Device {
     /// `qemu:MACHINE`, a machine of `qemu-system-arm` that there is firmware for.
     Qemu(String),
+    /// `serial:PORT` or `serial:PORT@BAUD`: a board whose firmware runs already.
+    Serial {
+        /// The port's name, as the operating system has it.
+        port: String,
+        /// Bits per second.
+        baud: u32,
+    },
 }
+
+/// Bits per second where none are named.
+pub const BAUD: u32 = 115_200;
 
 /// Machines that there is firmware for, the smallest core first.
 pub const MACHINES: [&str; 6] =
@@ -29,10 +40,19 @@ impl FromStr for Device {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        if let Some(name) = name.strip_prefix("serial:") {
+            let (port, baud) = name.rsplit_once('@').map_or((name, None), |(p, b)| (p, Some(b)));
+            let baud = baud.map_or(Ok(BAUD), str::parse).ok().filter(|baud| *baud > 0);
+            return match (port, baud) {
+                ("", _) => Err("the port's name is missing, as in serial:/dev/ttyACM0".into()),
+                (_, None) => Err(format!("\"{name}\" ends with no number of bits per second")),
+                (port, Some(baud)) => Ok(Self::Serial { port: port.into(), baud }),
+            };
+        }
         match name.strip_prefix("qemu:") {
             Some(machine) if MACHINES.contains(&machine) => Ok(Self::Qemu(machine.into())),
             _ => Err(format!(
-                "unknown device \"{name}\"; there are {}",
+                "unknown device \"{name}\"; there are {}, and serial:PORT",
                 MACHINES.map(|machine| format!("qemu:{machine}")).join(", ")
             )),
         }
@@ -57,20 +77,21 @@ pub struct Report {
     pub log: Vec<String>,
 }
 
-/// Starts `firmware` (an ELF file) on `device`, streams `rows` through it, one sample a step, and
-/// compares each prediction with `predict`'s, bit for bit.
+/// Starts `firmware` (an ELF file) on an emulated `device`, streams `samples` through it, and compares what it makes
+/// of them with what `judge` does, bit for bit; `each` hears of every one.
 ///
 /// # Errors
 /// As [`converse`]. Differing bits are no error: they are in the report.
-pub fn run<'a>(
+pub fn run(
     device: &Device,
-    firmware: &Path,
+    firmware: Option<&Path>,
     expected: Info,
-    rows: impl IntoIterator<Item = &'a [f32]>,
-    predict: impl FnMut(&[f32]) -> Vec<f32>,
+    samples: impl IntoIterator<Item = Sent>,
+    judge: impl FnMut(&Sent) -> stream::Told,
+    each: impl FnMut(&Seen<'_>) -> Result<()>,
 ) -> Result<Report> {
     let (comparison, told) =
-        converse(device, firmware, expected, |session| session.compare(rows, predict))?;
+        converse(device, firmware, expected, |session| session.compare(samples, judge, each))?;
     let Told { stats, damaged, log } = told;
     Ok(Report {
         comparison,
@@ -93,45 +114,87 @@ pub struct Told {
     pub log: Vec<String>,
 }
 
-/// Starts `firmware` (an ELF file) on `device` and talks with it.
+/// A line to a device.
+pub trait Line: Read + Write {}
+
+impl<L: Read + Write> Line for L {}
+
+/// Starts `firmware` (an ELF file) on an emulated `device`, or opens the port of a real one, and talks
+/// with it.
 ///
 /// # Errors
 /// When the device doesn't start, carries another model than `expected`, doesn't answer in time,
 /// or ends with a failure; what `talk` fails with.
 pub fn converse<T>(
     device: &Device,
-    firmware: &Path,
+    firmware: Option<&Path>,
     expected: Info,
-    talk: impl FnOnce(&mut Session<&mut TcpStream>) -> Result<T>,
+    talk: impl FnOnce(&mut Session<&mut dyn Line>) -> Result<T>,
 ) -> Result<(T, Told)> {
-    let Device::Qemu(machine) = device;
-    let mut qemu = Qemu::start(machine, firmware, &[])?;
-    let all = |serial| {
-        let mut session = Session::open(serial)?;
+    visit(device, firmware, |session| {
         session.expect_model(expected)?;
+        talk(session)
+    })
+}
+
+/// The same with whatever model the device carries.
+///
+/// # Errors
+/// As [`converse`].
+pub fn visit<T>(
+    device: &Device,
+    firmware: Option<&Path>,
+    talk: impl FnOnce(&mut Session<&mut dyn Line>) -> Result<T>,
+) -> Result<(T, Told)> {
+    let all = |line: &mut dyn Line| {
+        let mut session = Session::open(line)?;
         let result = talk(&mut session)?;
         let stats = session.stats()?;
         let damaged = session.quit()?;
         anyhow::Ok((result, stats, damaged))
     };
-    match all(qemu.serial()) {
-        Ok((result, stats, damaged)) => {
-            let end = qemu.wait(stream::ANSWER_WITHIN)?;
-            end.check()?;
-            Ok((result, Told { stats, damaged, log: end.log }))
+    match (device, firmware) {
+        (Device::Qemu(machine), Some(firmware)) => {
+            let mut qemu = Qemu::start(machine, firmware, &[])?;
+            match all(qemu.serial()) {
+                Ok((result, stats, damaged)) => {
+                    let end = qemu.wait(stream::ANSWER_WITHIN)?;
+                    end.check()?;
+                    Ok((result, Told { stats, damaged, log: end.log }))
+                }
+                Err(error) => Err(error).context(qemu.abandon()),
+            }
         }
-        Err(error) => Err(error).context(qemu.abandon()),
+        (Device::Qemu(_), None) => bail!(
+            "an emulated chip needs its firmware: name the ELF file with --firmware (it is built with `RNN_MODEL=MODEL cargo build --release` in the board's folder)"
+        ),
+        (Device::Serial { .. }, Some(_)) => {
+            bail!("a board on a serial port has its firmware already; leave --firmware away")
+        }
+        (Device::Serial { port, baud }, None) => {
+            let (result, stats, damaged) = all(&mut serial::open(port, *baud)?)
+                .with_context(|| format!("on the port {port} at {baud} bits per second"))?;
+            Ok((result, Told { stats, damaged, log: Vec::new() }))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Device;
+    use super::{BAUD, Device};
 
     #[test]
     fn devices_have_names() {
         for machine in ["microbit", "mps2-an386"] {
             assert_eq!(format!("qemu:{machine}").parse(), Ok(Device::Qemu(machine.into())));
+        }
+        let serial = |port: &str, baud| Ok(Device::Serial { port: port.into(), baud });
+        assert_eq!("serial:/dev/ttyACM0".parse(), serial("/dev/ttyACM0", BAUD));
+        assert_eq!("serial:COM3@9600".parse(), serial("COM3", 9600));
+        for wrong in
+            ["serial:", "serial:@9600", "serial:COM3@", "serial:COM3@fast", "serial:COM3@0"]
+        {
+            assert!(wrong.parse::<Device>().is_err(), "{wrong}");
         }
         let error = "qemu:toaster".parse::<Device>().unwrap_err();
         assert!(error.contains("toaster") && error.contains("qemu:mps2-an386"), "{error}");

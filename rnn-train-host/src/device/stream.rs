@@ -1,7 +1,8 @@
 //! A conversation with a device over a serial line: one question, one answer.
 
 use anyhow::{Context, Result, bail, ensure};
-use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Stats, Values};
+use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values};
+use rnn_core::watch::Verdict;
 use serde::Serialize;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -22,14 +23,52 @@ pub struct Session<L> {
     info: Info,
 }
 
-/// A device's predictions beside the host's.
+/// What is sent: a sample, or that none came when it was due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// A value per channel.
+    pub values: Option<Vec<f32>>,
+    /// Sampling periods since the last one; NaN where that isn't known.
+    pub elapsed: f32,
+}
+
+/// What is made of it, on a device or here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// What the sample was.
+    pub verdict: Verdict,
+    /// The numbers of the channels' faults, 0 for none.
+    pub faults: Vec<u8>,
+    /// The prediction of the next sample.
+    pub prediction: Vec<f32>,
+}
+
+/// What became of a sample, as soon as the device has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What was sent.
+    pub sent: &'a Sent,
+    /// What the device made of it.
+    pub told: &'a Told,
+    /// Time there and back.
+    pub took: Duration,
+    /// Damaged frames from the device so far.
+    pub damaged: u32,
+}
+
+/// A device's verdicts and predictions beside the host's.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
     /// Samples streamed, a prediction each.
     pub steps: usize,
-    /// Bits in which device and host differ, over all predictions.
+    /// Bits in which device and host differ, over all predictions and scores; what else of a verdict
+    /// differs counts as one.
     pub differing_bits: u64,
-    /// The first prediction that differs.
+    /// Samples of which a value wasn't admitted.
+    pub faulty: usize,
+    /// Samples that don't fit.
+    pub alarms: usize,
+    /// The first prediction, or score, that differs.
     pub first_difference: Option<Difference>,
     /// The device's predictions, a row per step.
     #[serde(skip)]
@@ -41,12 +80,26 @@ pub struct Comparison {
 pub struct Difference {
     /// The step, from 0.
     pub step: usize,
-    /// The channel, from 0.
+    /// The channel, from 0; for a verdict one more than there are.
     pub channel: usize,
     /// The host's value.
     pub host: f32,
     /// The device's value.
     pub device: f32,
+}
+
+impl Sent {
+    /// A sample without a time.
+    pub fn timeless(values: &[f32]) -> Self {
+        Sent { values: Some(values.to_vec()), elapsed: f32::NAN }
+    }
+}
+
+impl Told {
+    /// The predictions, then the score.
+    fn numbers(&self) -> impl Iterator<Item = f32> {
+        self.prediction.iter().copied().chain([self.verdict.score])
+    }
 }
 
 impl<L: Read + Write> Session<L> {
@@ -111,50 +164,72 @@ impl<L: Read + Write> Session<L> {
         Ok(())
     }
 
-    /// Sends one sample, returns the prediction of the next.
+    /// Sends one sample, or that none came; returns what the device makes of it.
     ///
     /// # Errors
     /// When the device doesn't answer, or refuses the sample.
-    pub fn step(&mut self, sample: &[f32]) -> Result<Vec<f32>> {
-        let raw: Vec<[u8; 4]> = sample.iter().map(|value| value.to_le_bytes()).collect();
-        self.ask(Message::Sample(Values::new(&raw)), |answer| match answer {
-            Message::Prediction(values) => Some(values.iter().collect()),
+    pub fn step(&mut self, sent: &Sent) -> Result<Told> {
+        let Sent { values, elapsed } = sent;
+        let raw: Vec<[u8; 4]> = values.iter().flatten().map(|value| value.to_le_bytes()).collect();
+        let question = match values {
+            Some(_) => Message::Sample(Sample { elapsed: *elapsed, values: Values::new(&raw) }),
+            None => Message::Silence(*elapsed),
+        };
+        self.ask(question, |answer| match answer {
+            Message::Prediction(told) => Some(Told {
+                verdict: told.verdict,
+                faults: told.faults.to_vec(),
+                prediction: told.values.iter().collect(),
+            }),
             _ => None,
         })
     }
 
-    /// Streams `rows`, one sample a step, and compares the device's predictions with `predict`'s.
+    /// Streams samples and compares what the device makes of them with what `judge` does; `each` hears of
+    /// every one.
     ///
     /// # Errors
-    /// As [`Session::step`].
-    pub fn compare<'a>(
+    /// As [`Session::step`]; those of `each`.
+    pub fn compare(
         &mut self,
-        rows: impl IntoIterator<Item = &'a [f32]>,
-        mut predict: impl FnMut(&[f32]) -> Vec<f32>,
+        samples: impl IntoIterator<Item = Sent>,
+        mut judge: impl FnMut(&Sent) -> Told,
+        mut each: impl FnMut(&Seen<'_>) -> Result<()>,
     ) -> Result<Comparison> {
         let mut all = Comparison {
             steps: 0,
             differing_bits: 0,
+            faulty: 0,
+            alarms: 0,
             first_difference: None,
             predictions: Vec::new(),
         };
-        for (step, row) in rows.into_iter().enumerate() {
-            let ours = predict(row);
-            let theirs = self.step(row).with_context(|| format!("at step {step}"))?;
+        for (step, sent) in samples.into_iter().enumerate() {
+            let ours = judge(&sent);
+            let started = Instant::now();
+            let theirs = self.step(&sent).with_context(|| format!("at step {step}"))?;
+            let (took, damaged) = (started.elapsed(), self.damaged);
+            each(&Seen { sent: &sent, told: &theirs, took, damaged })?;
             ensure!(
-                ours.len() == theirs.len(),
+                ours.prediction.len() == theirs.prediction.len(),
                 "step {step}: the device predicts {} channels, the host {}",
-                theirs.len(),
-                ours.len()
+                theirs.prediction.len(),
+                ours.prediction.len()
             );
-            for (channel, (&host, &device)) in ours.iter().zip(&theirs).enumerate() {
+            let numbers = ours.numbers().zip(theirs.numbers());
+            for (channel, (host, device)) in numbers.enumerate() {
                 let differing = (host.to_bits() ^ device.to_bits()).count_ones();
                 if differing > 0 && all.first_difference.is_none() {
                     all.first_difference = Some(Difference { step, channel, host, device });
                 }
                 all.differing_bits += u64::from(differing);
             }
-            all.predictions.push(theirs);
+            let verdict = Verdict { score: ours.verdict.score, ..theirs.verdict };
+            let same = (verdict, &theirs.faults) == (ours.verdict, &ours.faults);
+            all.differing_bits += u64::from(!same);
+            all.faulty += usize::from(theirs.faults.iter().any(|fault| *fault != 0));
+            all.alarms += usize::from(theirs.verdict.alarm);
+            all.predictions.push(theirs.prediction);
             all.steps = step + 1;
         }
         Ok(all)

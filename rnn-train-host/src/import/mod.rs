@@ -105,6 +105,7 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
         modules,
         biases,
         samples,
+        watch: None,
     };
     if description.two_biases == Some(false) && biases_of_one(&model) == Some(bits(&model.biases)) {
         model.header.two_biases = false;

@@ -202,6 +202,7 @@ pub fn train(
         modules: Default::default(),
         biases: Vec::new(),
         samples: samples.collect(),
+        watch: None,
     };
     Ok(Trained { model, cut, best, looks: first.state.looks, whole })
 }

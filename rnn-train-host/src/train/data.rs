@@ -64,6 +64,7 @@ impl<'a> Data<'a> {
             integers: Vec::new(),
             modules: Default::default(),
             biases: Vec::new(),
+            watch: None,
         }
     }
 

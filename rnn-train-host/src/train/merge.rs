@@ -326,7 +326,7 @@ mod tests {
     use crate::model::Model;
     use rnn_core::gru::Reset;
     use rnn_core::layers::{Kind, Layers};
-    use rnn_core::model_file::{Header, Numbers, Task};
+    use rnn_core::model_file::{Header, Task};
     use rnn_core::random::SplitMix64;
     use rnn_core::scaling::{Channel, Mode};
 
@@ -336,14 +336,8 @@ mod tests {
 
     fn in_mode(mode: Mode, kind: Kind, hidden: usize, seed: u64) -> Model {
         let header = Header {
-            task: Task::Forecast { mode, target: 0 },
-            inputs: 2,
-            layers: Layers::one(kind, hidden),
-            window: 0,
-            self_tests: 0,
-            two_biases: false,
-            numbers: Numbers::Float,
             seed,
+            ..Header::new(Task::Forecast { mode, target: 0 }, 2, Layers::one(kind, hidden))
         };
         let mut parameters = vec![0.0; header.shape().parameters()];
         SplitMix64::new(seed).fill_uniform(0.5, &mut parameters);
@@ -365,6 +359,7 @@ mod tests {
             modules,
             biases: vec![],
             samples: vec![],
+            watch: None,
         }
     }
 

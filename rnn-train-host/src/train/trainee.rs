@@ -1,7 +1,7 @@
 //! One network in training: what it is, where it stands, and how it moves on.
 
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Numbers, Task};
+use rnn_core::model_file::{Header, Task};
 use rnn_core::network::Shape;
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
@@ -176,14 +176,14 @@ impl<'a> Trainee<'a> {
         let Trainee { data, setting, .. } = self;
         let channels = data.channels.len();
         let header = Header {
-            task: Task::Forecast { mode: setting.mode, target: data.table.target },
-            inputs: channels,
-            layers: setting.shape(channels).layers,
             window: if setting.windowed { setting.window } else { 0 },
             self_tests: SELF_TESTS.min(data.split.train.len()),
-            two_biases: false,
-            numbers: Numbers::Float,
             seed: setting.seed,
+            ..Header::new(
+                Task::Forecast { mode: setting.mode, target: data.table.target },
+                channels,
+                setting.shape(channels).layers,
+            )
         };
         data.model(header, parameters)
     }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Numbers, Task};
+use rnn_core::model_file::{Header, Task};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
 
@@ -47,16 +47,7 @@ impl Limits {
 
 fn header(inputs: usize, layers: Layers, window: usize) -> Header {
     let task = Task::Forecast { mode: Mode::Raw, target: 0 };
-    Header {
-        task,
-        inputs,
-        layers,
-        window,
-        self_tests: 0,
-        two_biases: false,
-        numbers: Numbers::Float,
-        seed: 0,
-    }
+    Header { window, ..Header::new(task, inputs, layers) }
 }
 
 /// The settings of a search, numbered.

@@ -9,7 +9,7 @@
 use nalgebra::DMatrix;
 use rnn_core::activation::Activation;
 use rnn_core::layers::{Kind, Layers};
-use rnn_core::model_file::{Header, Numbers, Task};
+use rnn_core::model_file::{Header, Task};
 use rnn_core::network::Shape;
 use rnn_core::scaling::Mode;
 
@@ -97,14 +97,8 @@ fn register(data: &Data<'_>, mode: Mode, lags: usize, small: f32, weights: &DMat
     }
     parameters.extend(b_y.iter());
     let header = Header {
-        task: Task::Forecast { mode, target: data.table.target },
-        inputs: channels,
-        layers,
-        window: 0,
         self_tests: SELF_TESTS.min(data.split.train.len()),
-        two_biases: false,
-        numbers: Numbers::Float,
-        seed: 0,
+        ..Header::new(Task::Forecast { mode, target: data.table.target }, channels, layers)
     };
     data.model(header, parameters)
 }

@@ -115,7 +115,7 @@ impl Kernel for Swapped {
 }
 
 #[test]
-#[should_panic = "w8a16"]
+#[should_panic = "width: Eight, layout: Pairs"]
 fn a_swapped_lane_shows() {
     check_sums::<Swapped>(37, 2, 38, Format { width: Width::Eight, layout: Layout::Pairs });
 }

@@ -87,6 +87,11 @@ pub(super) fn each_form<W: IntegerWork>(work: impl Fn() -> W) {
     }
 }
 
+#[inline(never)]
+fn plain(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+    Portable::multiply(block, hot, v, out);
+}
+
 /// For [`Layout::Panels`]; what lies otherwise is left to [`Portable`].
 struct Vectors<V>(core::marker::PhantomData<V>);
 
@@ -108,7 +113,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
             && v.len() == wide + columns
             && (wide | columns) % 2 == 0;
         if !fits {
-            return Portable::multiply(block, hot, v, out);
+            return plain(block, hot, v, out);
         }
         let starts = if hot.is_some() {
             block.start(hot, out);

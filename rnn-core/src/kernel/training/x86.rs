@@ -1,6 +1,8 @@
 //! The kernels' bodies, compiled for AVX2 and for AVX-512.
 
-use super::product::{Activate, Backward, Dense, Nothing, RELU, SIGMOID, Start, TANH, multiply};
+use super::product::{
+    Activate, Backward, Dense, Finish, Nothing, RELU, SIGMOID, Start, TANH, multiply,
+};
 use super::vector::{Avx2, Avx512};
 use super::{elementwise, peak, portable, readout, sums, units};
 use crate::activation::Activation;
@@ -28,6 +30,23 @@ macro_rules! form {
         pub(super) mod $name {
             use super::*;
 
+            // Once for each way to finish: inlined, they would multiply.
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            fn product<F: Finish>(
+                out: &mut [f32],
+                rows: usize,
+                start: Start<'_>,
+                products: [Dense<'_>; 2],
+                finish: F,
+            ) {
+                // SAFETY: this function is compiled for the vector's instructions, as are those below.
+                #[allow(unsafe_code)]
+                unsafe {
+                    multiply::<$vector, F>(out, rows, start, products, finish);
+                }
+            }
+
             #[target_feature(enable = $features)]
             pub(in super::super) fn layer(
                 out: &mut [f32],
@@ -48,21 +67,16 @@ macro_rules! form {
                     Columns::Values(x) => (Start::Bias(bias), Dense::new(first.w, x, first.inputs)),
                 };
                 let products = [first, second];
-                // SAFETY: this function is compiled for the vector's instructions, here and below.
-                #[allow(unsafe_code)]
-                unsafe {
-                    type V = $vector;
-                    match activation {
-                        None => multiply::<V, _>(out, rows, start, products, Nothing),
-                        Some(Activation::Tanh) => {
-                            multiply::<V, _>(out, rows, start, products, Activate::<TANH>);
-                        }
-                        Some(Activation::Sigmoid) => {
-                            multiply::<V, _>(out, rows, start, products, Activate::<SIGMOID>);
-                        }
-                        Some(Activation::Relu) => {
-                            multiply::<V, _>(out, rows, start, products, Activate::<RELU>);
-                        }
+                match activation {
+                    None => product(out, rows, start, products, Nothing),
+                    Some(Activation::Tanh) => {
+                        product(out, rows, start, products, Activate::<TANH>);
+                    }
+                    Some(Activation::Sigmoid) => {
+                        product(out, rows, start, products, Activate::<SIGMOID>);
+                    }
+                    Some(Activation::Relu) => {
+                        product(out, rows, start, products, Activate::<RELU>);
                     }
                 }
             }
@@ -79,21 +93,16 @@ macro_rules! form {
             ) {
                 let start = if held { Start::Held } else { Start::Bias(&[]) };
                 let products = [Dense::new(w, d, rows), Dense::NONE];
-                #[allow(unsafe_code)]
-                unsafe {
-                    type V = $vector;
-                    match activation {
-                        None => multiply::<V, _>(out, cols, start, products, Nothing),
-                        Some((Activation::Tanh, h)) => {
-                            multiply::<V, _>(out, cols, start, products, Backward::<TANH>(h));
-                        }
-                        Some((Activation::Sigmoid, h)) => {
-                            let finish = Backward::<SIGMOID>(h);
-                            multiply::<V, _>(out, cols, start, products, finish);
-                        }
-                        Some((Activation::Relu, h)) => {
-                            multiply::<V, _>(out, cols, start, products, Backward::<RELU>(h));
-                        }
+                match activation {
+                    None => product(out, cols, start, products, Nothing),
+                    Some((Activation::Tanh, h)) => {
+                        product(out, cols, start, products, Backward::<TANH>(h));
+                    }
+                    Some((Activation::Sigmoid, h)) => {
+                        product(out, cols, start, products, Backward::<SIGMOID>(h));
+                    }
+                    Some((Activation::Relu, h)) => {
+                        product(out, cols, start, products, Backward::<RELU>(h));
                     }
                 }
             }
@@ -111,11 +120,7 @@ macro_rules! form {
                     return portable::backward_both(out, held, cols, d, first, second);
                 };
                 let start = if held { Start::HeldAnd(d) } else { Start::These(d) };
-                let products = [one, other];
-                #[allow(unsafe_code)]
-                unsafe {
-                    multiply::<$vector, _>(out, cols, start, products, Nothing);
-                }
+                product(out, cols, start, [one, other], Nothing);
             }
 
             #[target_feature(enable = $features)]
@@ -141,10 +146,11 @@ macro_rules! form {
                 x: &[f32],
                 inputs: usize,
             ) {
-                #[allow(unsafe_code)]
-                unsafe {
-                    readout::readout::<$vector>(out, rows, bias, w, x, inputs);
+                if rows == 1 {
+                    return readout::one(out, bias, w, x, inputs);
                 }
+                let products = [Dense::new(w, x, inputs), Dense::NONE];
+                product(out, rows, Start::Bias(bias), products, Nothing);
             }
 
             #[target_feature(enable = $features)]

@@ -1,4 +1,5 @@
 use super::*;
+use rnn_core::link;
 use std::collections::VecDeque;
 
 const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7 };
@@ -33,10 +34,10 @@ impl Write for Fake {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         for &byte in bytes {
             let Some(Ok(frame)) = self.decoder.push(byte) else { continue };
-            let raw;
+            let (raw, faults);
             let message = match frame.message {
                 Message::Hello => Message::Info(INFO),
-                Message::Sample(values) => match values.to_array::<1>() {
+                Message::Sample(sample) => match sample.values.to_array::<1>() {
                     Some([sample]) => {
                         if self.last != Some(frame.sequence) {
                             self.last = Some(frame.sequence);
@@ -44,7 +45,13 @@ impl Write for Fake {
                             self.steps += 1;
                         }
                         raw = [self.sum.to_le_bytes()];
-                        Message::Prediction(Values::new(&raw))
+                        let values = Values::new(&raw);
+                        faults = [self.steps as u8 % 2];
+                        Message::Prediction(link::Prediction {
+                            verdict: Verdict::FITS,
+                            faults: &faults,
+                            values,
+                        })
                     }
                     None => Message::Refused(Refusal::Channels),
                 },
@@ -77,6 +84,11 @@ impl Read for Fake {
     }
 }
 
+/// What the fake device says.
+fn told(prediction: f32, fault: u8) -> Told {
+    Told { verdict: Verdict::FITS, faults: vec![fault], prediction: vec![prediction] }
+}
+
 fn open(fault: fn(usize, &mut Vec<u8>)) -> Session<Fake> {
     Session::open_within(Fake::new(fault), Duration::from_millis(2)).unwrap()
 }
@@ -85,13 +97,18 @@ fn open(fault: fn(usize, &mut Vec<u8>)) -> Session<Fake> {
 fn stream(fault: fn(usize, &mut Vec<u8>)) -> (Comparison, Stats, u32) {
     let mut session = open(fault);
     session.expect_model(INFO).unwrap();
-    let rows: Vec<[f32; 1]> = (0..300).map(|i| [i as f32 * 0.1]).collect();
-    let mut sum = 0.0;
+    let samples = (0..300).map(|i| Sent::timeless(&[i as f32 * 0.1]));
+    let (mut sum, mut steps) = (0.0, 0u32);
     let comparison = session
-        .compare(rows.iter().map(<[f32; 1]>::as_slice), |row| {
-            sum += row[0];
-            vec![sum]
-        })
+        .compare(
+            samples,
+            |sent| {
+                sum += sent.values.as_ref().unwrap()[0];
+                steps += 1;
+                told(sum, steps as u8 % 2)
+            },
+            |_| Ok(()),
+        )
         .unwrap();
     let stats = session.stats().unwrap();
     (comparison, stats, session.quit().unwrap())
@@ -103,6 +120,7 @@ fn a_clean_line() {
     assert_eq!((comparison.steps, comparison.differing_bits, damaged), (300, 0, 0));
     assert_eq!(stats.steps, 300);
     assert_eq!(comparison.predictions.len(), 300);
+    assert_eq!((comparison.faulty, comparison.alarms), (150, 0));
 }
 
 #[test]
@@ -118,20 +136,30 @@ fn lost_damaged_and_doubled_answers_cost_no_sample() {
     assert!(damaged > 0);
 }
 
+/// What the comparison says when the host sees the second of two samples so.
+fn second(seen: Told) -> Comparison {
+    let mut session = open(|_, _| {});
+    let mut ours = [told(1.0, 1), seen].into_iter();
+    let samples = [1.0, 2.0].map(|value| Sent::timeless(&[value]));
+    session.compare(samples, |_| ours.next().unwrap(), |_| Ok(())).unwrap()
+}
+
 #[test]
 fn a_difference_is_found_and_counted() {
-    let mut session = open(|_, _| {});
-    let rows = [[1.0_f32], [2.0]];
-    let ours = [1.0, f32::from_bits(3.0_f32.to_bits() ^ 0b101)];
-    let mut next = ours.iter();
-    let comparison = session
-        .compare(rows.iter().map(<[f32; 1]>::as_slice), |_| {
-            next.next().copied().into_iter().collect()
-        })
-        .unwrap();
+    assert_eq!(second(told(3.0, 0)).differing_bits, 0);
+    let host = f32::from_bits(3.0_f32.to_bits() ^ 0b101);
+    let comparison = second(told(host, 0));
     assert_eq!(comparison.differing_bits, 2);
-    let expected = Difference { step: 1, channel: 0, host: ours[1], device: 3.0 };
+    let expected = Difference { step: 1, channel: 0, host, device: 3.0 };
     assert_eq!(comparison.first_difference, Some(expected));
+    // In the verdict.
+    assert_eq!(second(told(3.0, 2)).differing_bits, 1);
+    let alarm = Verdict { alarm: true, ..Verdict::FITS };
+    assert_eq!(second(Told { verdict: alarm, ..told(3.0, 0) }).differing_bits, 1);
+    let score = Verdict { score: f32::from_bits(1), ..Verdict::FITS };
+    let comparison = second(Told { verdict: score, ..told(3.0, 0) });
+    assert_eq!(comparison.differing_bits, 1);
+    assert_eq!(comparison.first_difference.map(|first| first.channel), Some(1));
 }
 
 #[test]
@@ -144,9 +172,24 @@ fn errors_say_what_is_wrong() {
     let error = session.expect_model(Info { model_crc: 8, ..INFO }).unwrap_err().to_string();
     assert!(error.contains("0x00000007") && error.contains("RNN_MODEL"), "{error}");
 
-    let error = session.step(&[1.0, 2.0]).unwrap_err().to_string();
+    let error = session.step(&Sent::timeless(&[1.0, 2.0])).unwrap_err().to_string();
     assert!(error.contains("number of channels"), "{error}");
 
-    let error = session.step(&[0.0; 33]).unwrap_err().to_string();
+    let error = session.step(&Sent::timeless(&[0.0; 33])).unwrap_err().to_string();
     assert!(error.contains("32 channels"), "{error}");
+}
+
+#[test]
+fn every_answer_is_heard_of() {
+    let mut session = open(|_, _| {});
+    let mut heard = Vec::new();
+    let samples = [1.0, 2.0].map(|value| Sent::timeless(&[value]));
+    let each = |seen: &Seen<'_>| {
+        heard.push((seen.sent.values.clone().unwrap()[0], seen.told.prediction[0]));
+        Ok(())
+    };
+    session.compare(samples.clone(), |_| told(0.0, 0), each).unwrap();
+    assert_eq!(heard, [(1.0, 1.0), (2.0, 3.0)]);
+    let stop = session.compare(samples, |_| told(0.0, 0), |_| bail!("enough"));
+    assert_eq!(stop.unwrap_err().to_string(), "enough");
 }

@@ -1,178 +1,34 @@
-//! Message frames between a host and a device, over any serial line.
-//!
-//! On the wire a frame is `COBS(version, kind, sequence, payload, CRC-32)` and a zero byte. COBS
-//! removes all other zeros, so a receiver that has lost its place finds the next frame at the next
-//! zero. Numbers are little-endian; an `f32` travels as its bits, NaN included. The host asks, the
-//! device answers with the question's sequence number; a question that comes twice (its answer was
-//! lost) is answered twice and carried out once.
-//!
-//! ```
-//! use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Values};
-//!
-//! let raw = [21.5_f32, f32::NAN].map(f32::to_le_bytes);
-//! let frame = Frame { sequence: 7, message: Message::Sample(Values::new(&raw)) };
-//! let mut buffer = [0; MAX_FRAME];
-//! let bytes = frame.encode(&mut buffer)?;
-//!
-//! let mut decoder = Decoder::new();
-//! let (last, start) = bytes.split_last().unwrap();
-//! assert!(start.iter().all(|&byte| decoder.push(byte).is_none()));
-//! assert_eq!(decoder.push(*last), Some(Ok(frame)));
-//! # Ok::<(), rnn_core::link::Error>(())
-//! ```
+//! Messages as bytes.
 
 use cobs::{CobsEncoder, DecodeResult, DecoderState};
 use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 
-/// Version of the messages; a receiver refuses all others.
-pub const VERSION: u8 = 1;
-/// Most channels that a [`Values`] message can carry.
-pub const MAX_CHANNELS: usize = 32;
+use super::{
+    Error, Frame, Info, MAX_CHANNELS, Message, Prediction, Refusal, Sample, Stats, VERSION, Values,
+};
+use crate::watch::Verdict;
+use crate::watch::guard::Sight;
+
 /// Longest frame on the wire, bytes, delimiter included.
 pub const MAX_FRAME: usize = cobs::max_encoding_length(MAX_BODY) + 1;
+/// Longest frame before COBS: header, a prediction's verdict, values and faults, CRC.
+pub(super) const MAX_BODY: usize = 4 + VERDICT + 5 * MAX_CHANNELS + 4;
+/// Bytes of a verdict.
+const VERDICT: usize = 8;
 
-/// Longest frame before COBS: header, payload, CRC.
-const MAX_BODY: usize = 4 + 4 * MAX_CHANNELS + 4;
-
-static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-
-/// A message and its place in the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// Chosen by the host, one more for each question; the answer repeats it.
-    pub sequence: u16,
-    /// What is said.
-    pub message: Message<'a>,
-}
-
-/// Everything that a host or a device can say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message<'a> {
-    /// Host: who are you? Answered by [`Message::Info`].
-    Hello,
-    /// Device: the model that it runs.
-    Info(Info),
-    /// Host: one sample, a value per input channel. Answered by [`Message::Prediction`].
-    Sample(Values<'a>),
-    /// Device: its prediction of the next sample.
-    Prediction(Values<'a>),
-    /// Host: how are you? Answered by [`Message::Stats`].
-    StatsRequest,
-    /// Device: what it has counted since it started.
-    Stats(Stats),
-    /// Host: stop. The device answers with the same, then ends where it can (an emulated one).
-    Quit,
-    /// Device: the question was understood and can't be answered.
-    Refused(Refusal),
-}
-
-/// The model on a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Info {
-    /// Channels in a sample.
-    pub inputs: u16,
-    /// Hidden units.
-    pub hidden: u16,
-    /// Channels in a prediction.
-    pub outputs: u16,
-    /// Samples per window; 0 when the state is carried for ever.
-    pub window: u16,
-    /// The model file's own CRC-32.
-    pub model_crc: u32,
-}
-
-/// What a device has counted since it started; counters saturate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Samples that went through the network.
-    pub steps: u32,
-    /// Frames that were damaged or not understood.
-    pub link_errors: u32,
-    /// Received bytes that found the queue full and were lost.
-    pub queue_overflows: u32,
-    /// Deepest stack so far, bytes.
-    pub stack_bytes: u32,
-    /// Static variables, bytes.
-    pub ram_bytes: u32,
-}
-
-/// Why a device refuses a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The sample's number of channels isn't the model's.
-    Channels,
-    /// A message that only a device sends.
-    NotAQuestion,
-}
-
-/// The values of a sample or a prediction, as bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Values<'a>(&'a [[u8; 4]]);
-
-impl<'a> Values<'a> {
-    /// Wraps little-endian `f32`s: `sample.map(f32::to_le_bytes)`.
-    pub const fn new(raw: &'a [[u8; 4]]) -> Self {
-        Self(raw)
-    }
-
-    /// The values in channel order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = f32> + use<'a> {
-        self.0.iter().map(|raw| f32::from_le_bytes(*raw))
-    }
-
-    /// The values, if there are exactly `N`.
-    pub fn to_array<const N: usize>(&self) -> Option<[f32; N]> {
-        let raw = <[[u8; 4]; N]>::try_from(self.0).ok()?;
-        Some(raw.map(f32::from_le_bytes))
-    }
-}
-
-/// Why bytes are no frame, or a message can't be made one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// The COBS framing is broken: bytes were lost or damaged.
-    Framing,
-    /// More bytes, or channels, than a frame can hold.
-    TooLong,
-    /// The CRC-32 doesn't match: bytes were damaged.
-    Crc,
-    /// The other side speaks this version of the messages.
-    Version(u8),
-    /// An unknown kind of message.
-    Kind(u8),
-    /// The payload's length doesn't fit the kind of message.
-    Length,
-}
-
-impl core::fmt::Display for Error {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Framing => write!(f, "broken frame: bytes were lost or damaged on the line"),
-            Self::TooLong => write!(f, "too long for a frame (at most {MAX_CHANNELS} channels)"),
-            Self::Crc => write!(f, "wrong checksum: bytes were damaged on the line"),
-            Self::Version(theirs) => write!(
-                f,
-                "the other side speaks link version {theirs}, this one {VERSION}: \
-                 build the host tool and the firmware from the same sources"
-            ),
-            Self::Kind(kind) => write!(f, "unknown kind of message: {kind:#04x}"),
-            Self::Length => write!(f, "the payload's length doesn't fit its kind of message"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}
+pub(super) static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// Kinds on the wire; a device's have the top bit set.
-mod kind {
-    pub(super) const HELLO: u8 = 0x01;
-    pub(super) const SAMPLE: u8 = 0x02;
-    pub(super) const STATS_REQUEST: u8 = 0x03;
-    pub(super) const QUIT: u8 = 0x04;
-    pub(super) const INFO: u8 = 0x81;
-    pub(super) const PREDICTION: u8 = 0x82;
-    pub(super) const STATS: u8 = 0x83;
-    pub(super) const REFUSED: u8 = 0xff;
+pub(super) mod kind {
+    pub(in super::super) const HELLO: u8 = 0x01;
+    pub(in super::super) const SAMPLE: u8 = 0x02;
+    pub(in super::super) const STATS_REQUEST: u8 = 0x03;
+    pub(in super::super) const QUIT: u8 = 0x04;
+    pub(in super::super) const SILENCE: u8 = 0x05;
+    pub(in super::super) const INFO: u8 = 0x81;
+    pub(in super::super) const PREDICTION: u8 = 0x82;
+    pub(in super::super) const STATS: u8 = 0x83;
+    pub(in super::super) const REFUSED: u8 = 0xff;
 }
 
 impl<'a> Frame<'a> {
@@ -186,6 +42,7 @@ impl<'a> Frame<'a> {
             Message::Hello => kind::HELLO,
             Message::Info(_) => kind::INFO,
             Message::Sample(_) => kind::SAMPLE,
+            Message::Silence(_) => kind::SILENCE,
             Message::Prediction(_) => kind::PREDICTION,
             Message::StatsRequest => kind::STATS_REQUEST,
             Message::Stats(_) => kind::STATS,
@@ -202,11 +59,18 @@ impl<'a> Frame<'a> {
                 }
                 body.put(&info.model_crc.to_le_bytes())?;
             }
-            Message::Sample(values) | Message::Prediction(values) => {
-                if values.0.len() > MAX_CHANNELS {
-                    return Err(Error::TooLong);
+            Message::Sample(Sample { elapsed, values }) => {
+                body.put(&elapsed.to_le_bytes())?;
+                body.put_values(values)?;
+            }
+            Message::Silence(elapsed) => body.put(&elapsed.to_le_bytes())?,
+            Message::Prediction(Prediction { verdict, faults, values }) => {
+                if faults.len() != values.0.len() {
+                    return Err(Error::Length);
                 }
-                body.put(values.0.as_flattened())?;
+                body.put(&verdict_bytes(verdict))?;
+                body.put_values(values)?;
+                body.put(faults)?;
             }
             Message::Stats(stats) => {
                 let Stats { steps, link_errors, queue_overflows, stack_bytes, ram_bytes } = stats;
@@ -240,8 +104,25 @@ impl<'a> Frame<'a> {
             kind::HELLO => empty(payload, Message::Hello)?,
             kind::STATS_REQUEST => empty(payload, Message::StatsRequest)?,
             kind::QUIT => empty(payload, Message::Quit)?,
-            kind::SAMPLE => Message::Sample(Values(words(payload)?)),
-            kind::PREDICTION => Message::Prediction(Values(words(payload)?)),
+            kind::SAMPLE => {
+                let (&elapsed, values) = payload.split_first_chunk().ok_or(Error::Length)?;
+                let elapsed = f32::from_le_bytes(elapsed);
+                Message::Sample(Sample { elapsed, values: Values(words(values)?) })
+            }
+            kind::SILENCE => {
+                let elapsed = payload.try_into().map_err(|_| Error::Length)?;
+                Message::Silence(f32::from_le_bytes(elapsed))
+            }
+            kind::PREDICTION => {
+                let (verdict, rest) = payload.split_first_chunk().ok_or(Error::Length)?;
+                let channels = rest.len() / 5;
+                let (values, faults) = rest.split_at_checked(4 * channels).ok_or(Error::Length)?;
+                if faults.len() != channels {
+                    return Err(Error::Length);
+                }
+                let verdict = verdict_of(verdict).ok_or(Error::Length)?;
+                Message::Prediction(Prediction { verdict, faults, values: Values(words(values)?) })
+            }
             kind::INFO => {
                 let (&[i0, i1, h0, h1, o0, o1, w0, w1], crc) =
                     payload.split_first_chunk::<8>().ok_or(Error::Length)?;
@@ -276,6 +157,22 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Sight, flags, two zeros, score.
+fn verdict_bytes(verdict: Verdict) -> [u8; VERDICT] {
+    let Verdict { step, restart, sight, score, out_of_range, alarm } = verdict;
+    let flags = [step, restart, out_of_range, alarm].into_iter().rev();
+    let flags = flags.fold(0, |bits, flag| 2 * bits + u8::from(flag));
+    let [a, b, c, d] = score.to_le_bytes();
+    [sight as u8, flags, 0, 0, a, b, c, d]
+}
+
+fn verdict_of(bytes: &[u8; VERDICT]) -> Option<Verdict> {
+    let &[sight, flags, 0, 0, a, b, c, d] = bytes else { return None };
+    let [step, restart, out_of_range, alarm] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
+    let (sight, score) = (Sight::of(sight)?, f32::from_le_bytes([a, b, c, d]));
+    (flags < 16).then_some(Verdict { step, restart, sight, score, out_of_range, alarm })
+}
+
 fn empty<'a>(payload: &[u8], message: Message<'a>) -> Result<Message<'a>, Error> {
     if payload.is_empty() { Ok(message) } else { Err(Error::Length) }
 }
@@ -299,6 +196,13 @@ impl Body<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.digest.update(bytes);
         self.cobs.push(bytes).map_err(|_| Error::TooLong)
+    }
+
+    fn put_values(&mut self, Values(values): Values<'_>) -> Result<(), Error> {
+        if values.len() > MAX_CHANNELS {
+            return Err(Error::TooLong);
+        }
+        self.put(values.as_flattened())
     }
 
     fn finish(mut self) -> Result<usize, Error> {
@@ -352,6 +256,3 @@ impl Default for Decoder {
         Self::new()
     }
 }
-
-#[cfg(test)]
-mod tests;
