@@ -248,7 +248,7 @@ impl<'m, L: Learner> Adapter<'m, L> {
             labels.zip(outputs)
         {
             let target = channel.target(self.mode, value, last);
-            *label = target.max(-LABEL_LIMIT).min(LABEL_LIMIT);
+            *label = target.clamp(-LABEL_LIMIT, LABEL_LIMIT);
             let unchanged = channel.target(self.mode, last, last);
             errors.frozen += square(frozen - *label);
             errors.active += square(active - *label);
