@@ -69,6 +69,8 @@ pub mod quant;
 pub mod random;
 pub mod scalar;
 pub mod scaling;
+#[cfg(feature = "slots")]
+pub mod slots;
 pub mod stacked;
 pub mod stream;
 pub mod text;

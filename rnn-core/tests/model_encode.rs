@@ -2,7 +2,7 @@
 
 mod made;
 
-use made::{Made, STACK, TINY, stack, stack_model, text, tiny, tiny_model, watched};
+use made::{Made, STACK, TINY, TINY_HEADER, stack, stack_model, text, tiny, tiny_model, watched};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{
     Error, Header, LIMIT, MODULE, ModelFile, NAME, Task, Unit, VOCABULARY_LIMIT,
@@ -66,6 +66,7 @@ fn what_is_written_comes_back() {
     check_parts(&text(Unit::Character));
     let words = Made { names: vec!["<unknown>", "the", "cat", "."], ..text(Unit::Word) };
     check_parts(&words);
+    check_parts(&Made { header: Header { hand_over: true, ..TINY_HEADER }, ..tiny() });
     assert_eq!(TINY.len(), LENGTH);
     assert_eq!(STACK.len(), STACK_LENGTH);
 }

@@ -3,8 +3,8 @@
 //!
 //! A step costs so much per multiply-accumulate, per activation and per product of a matrix and a
 //! vector. The three costs are fitted to the counts of the jobs J1 to J5, with the least relative
-//! error; the tests hold the fit to within 12 % of every count (5 % in `f32`). It is the network's
-//! step: scaling a channel there and back takes some 85 instructions more with an FPU.
+//! error; the tests hold the fit to within 12 % of every count (5 % in `f32`; 17 % of integers with
+//! Helium, whose cost goes by vectors of eight columns and by fours of rows). It is the network's step: scaling a channel there and back takes some 85 instructions more with an FPU.
 
 use nalgebra::{Matrix3, RowVector3, Vector3};
 use rnn_core::gru::Reset;
@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn the_fit_is_near_the_counts() {
         for chip in &CHIPS {
-            for (format, limit) in [("f32", 0.05), ("w16a16", 0.12), ("w8a16", 0.12)] {
+            let integers = if chip.name == "cortex-m55" { 0.17 } else { 0.12 };
+            for (format, limit) in [("f32", 0.05), ("w16a16", integers), ("w8a16", integers)] {
                 let counts = chip.counts(format);
                 assert_eq!(counts.len(), 5, "{} {format}", chip.core);
                 let near = |of: fn(&Count) -> Option<f64>| {

@@ -175,3 +175,34 @@ fn a_short_log_is_refused_and_a_stopped_search_keeps_what_it_has() {
     let found = tune(&table, &options(1000, 1_000_000), &stop, &|_| stop.ask()).unwrap();
     assert!(found.tried.len() < 1000 && found.finalists[0].rmse.is_finite());
 }
+
+#[test]
+fn a_season_longer_than_the_usual_lags_is_read() {
+    // Every 30 rows the same, and noise: only what lies a season back tells.
+    let mut random = SplitMix64::new(7);
+    let season: Vec<f64> = (0..30).map(|_| random.uniform()).collect();
+    let values = (0..1200).map(|t| season[t % 30] + 0.1 * (random.uniform() - 0.5));
+    let table = table(values.collect::<Vec<_>>().into_iter());
+    let chosen = &search(&table, &options(3, 5)).finalists[0];
+    let lags = |part: &Ingredient| match part {
+        Ingredient::Linear(regression) => regression.lags,
+        Ingredient::Trained(_) => 0,
+    };
+    assert!(chosen.parts.iter().any(|part| lags(part) == 31), "{:?}", chosen.parts);
+    let question = Question { part: Part::Test, steps: 1, season: None };
+    let evaluation = evaluate(&chosen.model, &table, question).unwrap();
+    let ar = evaluation.ar.unwrap().score.rmse;
+    // The regressions read other lags and have other penalties.
+    assert!(evaluation.network.rmse < 1.05 * ar, "{} {ar}", evaluation.network.rmse);
+}
+
+#[test]
+fn the_chosen_network_learns_from_the_validation_part_as_well() {
+    let table = table(oscillation(300).into_iter());
+    let found = search(&table, &options(4, 10));
+    let chosen = &found.finalists[0];
+    let question = Question { part: Part::Validation, steps: 1, season: None };
+    let rmse = evaluate(found.model(), &table, question).unwrap().network.rmse;
+    assert!(found.retrained.is_some());
+    assert!(rmse < chosen.rmse, "its error there, {rmse}, is below that of who hadn't seen it");
+}

@@ -73,7 +73,7 @@ pub(crate) static BOARDS: [Board; 6] = [
         cpu: "cortex-m55",
         target: "thumbv8m.main-none-eabihf",
         fpu: true,
-        layout: Layout::Pairs,
+        layout: Layout::Rows,
     },
 ];
 

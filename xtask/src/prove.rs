@@ -39,7 +39,7 @@ struct Proof {
 
 /// Tests of the host that show a promise: its name, the package, the test's file or the library, and the
 /// part of the tests' names.
-const HOST: [(&str, &str, &[&str]); 6] = [
+const HOST: [(&str, &str, &[&str]); 7] = [
     (
         "the naive reference comes to the streams' digests, every cell and format",
         "rnn-core",
@@ -56,6 +56,11 @@ const HOST: [(&str, &str, &[&str]); 6] = [
         "a model file in which a sum could overflow is refused",
         "rnn-train-host",
         &["--test", "quantize"],
+    ),
+    (
+        "no cut of the power, and no two, lose both model slots or an update that was acknowledged",
+        "rnn-core",
+        &["--test", "slots"],
     ),
     ("the core allocates nothing", "rnn-core", &["--test", "no_allocation"]),
 ];

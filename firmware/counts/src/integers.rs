@@ -106,7 +106,7 @@ const fn product(format: &'static str, function: &'static str, run: fn() -> u32)
     Job { name: "J5", format, kernel: || integer::form(LAYOUT), function, macs: 4096, memory, run }
 }
 
-/// J5: W v alone.
+/// J5: W v alone, sums of 32 bits that nothing requantises.
 struct MatrixVector<'a> {
     words: &'a [i32],
     width: Width,
@@ -123,7 +123,7 @@ impl IntegerWork for MatrixVector<'_> {
     fn run<K: Kernel>(&mut self) {
         let mut words = self.words;
         let format = Format { width: self.width, layout: LAYOUT };
-        let block = BlockRef::take(PRODUCT, format, &mut words);
+        let block = BlockRef { multipliers: &[], ..BlockRef::take(PRODUCT, format, &mut words) };
         K::multiply(&block, None, self.v, self.out);
     }
 }

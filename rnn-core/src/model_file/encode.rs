@@ -1,8 +1,8 @@
 //! Writing.
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, Numbers, Task, Unit, VERSION, WATCHED_AT,
-    kind_bytes,
+    CRC, Error, HAND_OVER_AT, HEADER, Header, MAGIC, MODULE, Numbers, Task, Unit, VERSION,
+    WATCHED_AT, kind_bytes,
 };
 use crate::layers::MAX_LAYERS;
 use crate::scaling::{Channel, Mode};
@@ -116,7 +116,8 @@ pub fn encode(contents: &Contents<'_>, out: &mut [u8]) -> Result<usize, Error> {
     }
     writer.put(&header.seed.to_le_bytes());
     writer.put(&[u8::from(header.watched)]);
-    writer.put(&[0; LAYERS_AT - WATCHED_AT - 1]);
+    writer.put(&[0; HAND_OVER_AT - WATCHED_AT - 1]);
+    writer.put(&[u8::from(header.hand_over)]);
     for layer in header.shape().layers() {
         writer.put(&kind_bytes(layer.kind));
         writer.put(&(layer.hidden as u16).to_le_bytes());

@@ -18,7 +18,8 @@
 //! | 36 | bytes of a name N (u32): 64 for channels, 4 for characters, 32 for words |
 //! | 40 | seed of the training (u64) |
 //! | 48 | 1 if it says what is watched for, see [`watch`](crate::watch); else 0 (u8) |
-//! | 49 | 0 (15 bytes) |
+//! | 49 | 0 (14 bytes) |
+//! | 63 | 1 if the state of the model before it is handed over, 0 if it starts from rest (u8) |
 //! | 64 | 16 layers: kind (u8): 1 Elman, 2 GRU, 3 LSTM; variant (u8): Elman 1 tanh, 2 sigmoid, 3 relu, GRU 1 reset after, 2 reset before, LSTM 0; hidden units (u16); zeros from L on |
 //! | 128 | I names (N bytes each, UTF-8, padded with 0); each channel's is followed by the 4 scales of [`Channel`](crate::scaling::Channel) (f32) |
 //! | | f32: the layers' tensors in the order of [`Layer::tensors`], W_hy (I x H), b_y (I) |
@@ -43,15 +44,18 @@ use crate::scaling::Mode;
 
 mod embed;
 mod encode;
+mod error;
 mod integers;
 mod read;
 mod watch;
 
 pub use encode::{Contents, WatchContents, encode};
+pub use error::Error;
 pub use read::ModelFile;
 
 const MAGIC: [u8; 8] = *b"RNNMODEL";
 const VERSION: u16 = 2;
+const HAND_OVER_AT: usize = 63;
 const LAYERS_AT: usize = 64;
 const HEADER: usize = LAYERS_AT + 4 * MAX_LAYERS;
 /// Longest channel name in bytes.
@@ -71,85 +75,7 @@ pub const VOCABULARY_LIMIT: usize = 65_535;
 /// Longest file in bytes.
 const LENGTH_LIMIT: u64 = 1 << 30;
 
-const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-
-/// What is wrong with the bytes of a model file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Error {
-    /// Shorter or longer than the header says (or than a header).
-    Length {
-        /// Bytes that the header asks for; 128 where there is no whole header.
-        expected: usize,
-        /// Bytes there are.
-        found: usize,
-    },
-    /// The first bytes aren't those of a model file.
-    NotAModel,
-    /// Written by a version that this one doesn't know.
-    Version(u16),
-    /// The checksum doesn't fit: the file is damaged.
-    Checksum,
-    /// The field at this offset has a value that doesn't exist, or, in writing, one that isn't the
-    /// model's.
-    Field {
-        /// Offset in bytes.
-        offset: usize,
-    },
-    /// The number at this offset is infinite, not a number, or a deviation that isn't above 0.
-    Number {
-        /// Offset in bytes.
-        offset: usize,
-    },
-    /// The model, or one of its layers, isn't of the kind and shape that is asked for.
-    Shape {
-        /// Inputs of the file's model or layer.
-        inputs: usize,
-        /// Hidden units of the file's model or layer.
-        hidden: usize,
-    },
-    /// There is less room than the file needs.
-    Room {
-        /// Bytes needed.
-        needed: usize,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Error::Length { expected, found } => write!(
-                f,
-                "the model file has {found} bytes where {expected} are expected: it was cut off or added to; copy or export it again"
-            ),
-            Error::NotAModel => {
-                f.write_str("this is not a model file (it doesn't start with RNNMODEL)")
-            }
-            Error::Version(version) => write!(
-                f,
-                "the model file has version {version}, this program reads version {VERSION}: train it again, or use the program of its version"
-            ),
-            Error::Checksum => f.write_str(
-                "the model file is damaged (its checksum doesn't fit): copy or export it again",
-            ),
-            Error::Field { offset } => {
-                write!(f, "the model file has an unusable value in its field at byte {offset}")
-            }
-            Error::Number { offset } => {
-                write!(f, "the model file has an unusable number at byte {offset}: train it again")
-            }
-            Error::Shape { inputs, hidden } => {
-                write!(
-                    f,
-                    "the model file has {inputs} inputs and {hidden} hidden units there, which is not the kind and shape asked for"
-                )
-            }
-            Error::Room { needed } => write!(f, "the model needs {needed} bytes of room"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}
+pub(crate) const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,10 +190,12 @@ pub struct Header {
     pub seed: u64,
     /// Whether the file says what is watched for.
     pub watched: bool,
+    /// Whether it takes over the state of the model that ran before, if that one has its shape.
+    pub hand_over: bool,
 }
 
 impl Header {
-    /// A model in `f32` that carries its state, without self-test samples.
+    /// A model in `f32` that carries its state and starts from rest, without self-test samples.
     pub const fn new(task: Task, inputs: usize, layers: Layers) -> Self {
         Header {
             task,
@@ -279,6 +207,7 @@ impl Header {
             numbers: Numbers::Float,
             seed: 0,
             watched: false,
+            hand_over: false,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Reading, also in a `const`.
 
 use super::{
-    CRC, Error, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Numbers, Task, Unit, VERSION,
-    WATCHED_AT, integers, kind_of, watch,
+    CRC, Error, HAND_OVER_AT, HEADER, Header, LAYERS_AT, MAGIC, MODULE, NAME, Numbers, Task, Unit,
+    VERSION, WATCHED_AT, integers, kind_of, watch,
 };
 use crate::layers::{Layers, MAX_LAYERS};
 use crate::quant::IntegerNetwork;
@@ -45,6 +45,10 @@ impl Header {
         if watched > 1 {
             return Err(Error::Field { offset: WATCHED_AT });
         }
+        let [hand_over] = at(bytes, HAND_OVER_AT);
+        if hand_over > 1 {
+            return Err(Error::Field { offset: HAND_OVER_AT });
+        }
         let layers = match layers(bytes) {
             Ok(layers) => layers,
             Err(error) => return Err(error),
@@ -59,6 +63,7 @@ impl Header {
             numbers,
             seed: u32_at(bytes, 40) as u64 | (u32_at(bytes, 44) as u64) << 32,
             watched: watched == 1,
+            hand_over: hand_over == 1,
         };
         if let Err(error) = header.check_sizes() {
             return Err(error);
@@ -70,7 +75,7 @@ impl Header {
             return Err(Error::Field { offset: 36 });
         }
         let mut offset = WATCHED_AT + 1;
-        while offset < LAYERS_AT {
+        while offset < HAND_OVER_AT {
             let [byte] = at(bytes, offset);
             if byte != 0 {
                 return Err(Error::Field { offset });

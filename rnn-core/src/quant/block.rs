@@ -19,7 +19,7 @@ use crate::kernel::integer::OneHot;
 pub enum Layout {
     /// R = 1: row after row. For cores that multiply one number at a time, and for Helium.
     Rows,
-    /// R = 4, for cores with SMLAD, which feed two products with each word. Of 8-bit weights the two
+    /// R = 8, for cores with SMLAD, which feed two products with each word. Of 8-bit weights the two
     /// of a column in neighbouring rows share 16 bits, 256 a + (b + 128): taken whole, and taken for a,
     /// they give the sums of both rows.
     Pairs,
@@ -32,7 +32,7 @@ impl Layout {
     pub const fn rows(self) -> usize {
         match self {
             Layout::Rows => 1,
-            Layout::Pairs => 4,
+            Layout::Pairs => 8,
             Layout::Panels => 16,
         }
     }
@@ -46,7 +46,8 @@ impl Layout {
 
     /// Which of the pairs of 8-bit weights holds that of row i and column j.
     pub const fn pair_place(columns: usize, i: usize, j: usize) -> usize {
-        4 * (i / 4 * (columns / 2) + j / 2) + 2 * (i % 4 / 2) + j % 2
+        let r = Layout::Pairs.rows();
+        r * (i / r * (columns / 2) + j / 2) + 2 * (i % r / 2) + j % 2
     }
 }
 
@@ -149,7 +150,7 @@ pub struct BlockRef<'a> {
     pub layout: Layout,
     /// What the sums start with, for every padded row.
     pub bias: &'a [i32],
-    /// What requantises them, above 0.
+    /// What requantises them, above 0; with none the sums stay as they are.
     pub multipliers: &'a [i32],
     /// 16-bit weights of the first columns.
     pub wide: &'a [i16],

@@ -149,15 +149,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let report = |progress| show(&bar, progress);
     let trained = match (options.kind, options.hidden) {
         (None, None) if table.rows().len() >= tune::SHORTEST => search(&table, options, &report),
-        _ => train(&table, &options, stop(), &report)
-            .map(|candidates| candidates.into_iter().map(Trained::from).collect()),
+        _ => train(&table, &options, stop(), &report).map(|candidates| {
+            (candidates.into_iter().map(Trained::from).collect::<Vec<_>>(), None)
+        }),
     };
     bar.finish_and_clear();
-    let mut trained: Vec<Trained> = trained?;
-    let watch = Watch::fit(&trained[0].model, &table, &watched_for)?;
-    trained[0].model.set_watch(watch);
+    let (trained, retrained) = trained?;
+    // Judged, also on what is usual, is the network that hasn't seen the validation part.
     let best = &trained[0];
-    best.model.save(&arguments.out)?;
+    let watch = Watch::fit(&best.model, &table, &watched_for)?;
+    let mut model = retrained.unwrap_or_else(|| best.model.clone());
+    model.set_watch(watch);
+    model.save(&arguments.out)?;
     let question = Question { part: Part::Validation, steps: 1, season: None };
     let evaluation = evaluate(&best.model, &table, question)?;
 
@@ -241,12 +244,13 @@ impl From<Candidate> for Trained {
     }
 }
 
-/// A short search.
+/// A short search: what was found, the chosen one first, and that one trained on the validation part as
+/// well.
 fn search(
     table: &Table,
     train: Options,
     report: &(dyn Fn(Progress) + Sync),
-) -> Result<Vec<Trained>> {
+) -> Result<(Vec<Trained>, Option<Model>)> {
     let limits = Limits { flash: Some(FLASH), ram: None };
     let options = tune::Options { effort: Effort::Candidates(CANDIDATES), limits, train };
     let found = tune::tune(table, &options, stop(), report)?;
@@ -255,7 +259,7 @@ fn search(
         validation_rmse: finalist.rmse,
         model: finalist.model,
     };
-    Ok(found.finalists.into_iter().map(trained).collect())
+    Ok((found.finalists.into_iter().map(trained).collect(), found.retrained))
 }
 
 fn describe(trained: &Trained) -> serde_json::Value {

@@ -98,17 +98,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let bar = progress_bar("searching");
     let found = tune(&table, &options, stop(), &|progress| show(&bar, progress));
     bar.finish_and_clear();
-    let mut found = found?;
+    let found = found?;
+    // What is usual there says the network that hasn't seen the validation part.
     let watch = Watch::fit(&found.finalists[0].model, &table, &watched_for)?;
-    found.finalists[0].model.set_watch(watch);
-    let best = &found.finalists[0];
-    best.model.save(&arguments.out)?;
+    let mut model = found.model().clone();
+    model.set_watch(watch);
+    model.save(&arguments.out)?;
     if let Some(path) = &arguments.picture {
         picture(&found, &arguments.columns.target, path)?;
     }
     // The one look at the test part.
-    let test =
-        |steps| evaluate(&best.model, &table, Question { part: Part::Test, steps, season: None });
+    let test = |steps| evaluate(&model, &table, Question { part: Part::Test, steps, season: None });
     let one = test(1)?;
     let ahead = test(AHEAD).ok();
 
@@ -181,7 +181,7 @@ pub(super) fn name(finalist: &Finalist) -> String {
             Ingredient::Trained(setting) => {
                 format!("{} {}", kind_name(setting.kind), setting.hidden)
             }
-            Ingredient::Linear(_, lags) => format!("linear {lags}"),
+            Ingredient::Linear(regression) => format!("linear {}", regression.lags),
         };
         match groups.iter_mut().find(|(of, _)| *of == mode) {
             Some((_, parts)) => *parts += &format!(" + {part}"),

@@ -13,7 +13,7 @@ const WARM_UP: usize = 1000;
 const ORIGINS: usize = 400;
 
 /// All that trainings of one log share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Data<'a> {
     /// The log as it was measured.
     pub table: &'a Table,
@@ -27,7 +27,7 @@ pub struct Data<'a> {
 }
 
 /// What a network reads and should answer, row after row, scaled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Samples {
     /// u_t, n x channels.
     pub inputs: Vec<f32>,
@@ -46,6 +46,13 @@ impl<'a> Data<'a> {
         let samples = [Mode::Raw, Mode::Residual, Mode::Difference]
             .map(|mode| Samples::new(table.rows(), filled.rows(), &channels, mode));
         Data { table, filled, split, channels, samples }
+    }
+
+    /// The same with the validation part among what is learnt from; the scales stay.
+    pub fn with_validation(&self) -> Self {
+        let mut data = self.clone();
+        data.split.train.end = self.split.validation.end;
+        data
     }
 
     /// Inputs and labels of a mode.

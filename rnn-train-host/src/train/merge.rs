@@ -78,6 +78,14 @@ fn mixed(models: &[&Model]) -> bool {
     models.iter().any(|model| mode(model) != mode(models[0]))
 }
 
+/// [`merge`], or the network itself where there is only one, of weight 1.
+pub fn as_one(parts: &[Part<'_>]) -> Option<Model> {
+    match *parts {
+        [Part { model, weight: 1.0 }] => Some(model.clone()),
+        _ => merge(parts),
+    }
+}
+
 /// The weighted sum of networks as one, the rest to 1 being persistence (the mean level, if all are
 /// raw); `None` where they have no [`layers`] together, or differ in window, channels or scales.
 pub fn merge(parts: &[Part<'_>]) -> Option<Model> {

@@ -197,32 +197,66 @@ impl<'a> Trainee<'a> {
         if self.state.update >= last || self.state.ended {
             return;
         }
-        let samples = self.data.samples(self.setting.mode);
-        let end = self.data.split.train.end;
         let mut engine = Engine::new(self.setting.plan(self.data.channels.len()), 1);
-        let mut random = SplitMix64::new(self.state.random);
         while self.state.update < last && !self.state.ended && !stop.is_set() {
-            let state = &mut self.state;
-            state.update += 1;
-            draw(&mut engine, samples, end, &mut random);
-            let masks = if self.setting.dropout > 0.0 { random.next_u64() } else { 0 };
-            state.loss_sum += engine.run(&state.weights.parameters, masks).mean();
-            let rate = match state.annealing {
-                None => self.setting.rate,
-                Some((since, until)) => {
-                    let phase = (state.update - since - 1) as f64 / (until - since) as f64;
-                    let share = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * phase));
-                    (f64::from(self.setting.rate) * share) as f32
-                }
-            };
-            let step = Step { rate, decay: self.setting.decay, average: AVERAGE };
-            state.weights.update(engine.gradient_mut(), step);
-            state.random = random.state();
-            if state.update.is_multiple_of(LOOK) || state.update == last {
+            self.update(&mut engine);
+            if self.state.update.is_multiple_of(LOOK) || self.state.update == last {
                 self.look();
                 each(self);
             }
         }
+    }
+
+    /// Trains the same network on `data`, which has more rows to learn from: as many updates, with
+    /// the same step sizes, as led to its best weights, and no look on the way. `None` where `stop`
+    /// came first.
+    pub fn again<'b>(&self, data: &'b Data<'b>, stop: &Stop) -> Option<Trainee<'b>> {
+        let mut again = Trainee::new(data, self.setting);
+        let best = self.best()?.update;
+        let mut engine = Engine::new(self.setting.plan(data.channels.len()), 1);
+        let mut run = |again: &mut Trainee<'b>, last: usize| {
+            while again.state.update < last && !stop.is_set() {
+                again.update(&mut engine);
+            }
+            again.state.update == last
+        };
+        let done = match self.state.annealing.filter(|&(since, _)| since < best) {
+            None => run(&mut again, best),
+            Some((since, until)) => {
+                let anew = self.stale(since);
+                let from = anew.unwrap_or(since);
+                let explored = run(&mut again, from);
+                if anew.is_some() {
+                    again.state.weights = Weights::new(again.state.weights.average);
+                }
+                again.state.annealing = Some((from, from + until - since));
+                explored && run(&mut again, from + best - since)
+            }
+        };
+        again.state.best_parameters.clone_from(&again.state.weights.average);
+        done.then_some(again)
+    }
+
+    /// One update.
+    fn update(&mut self, engine: &mut Engine) {
+        let samples = self.data.samples(self.setting.mode);
+        let state = &mut self.state;
+        let mut random = SplitMix64::new(state.random);
+        state.update += 1;
+        draw(engine, samples, self.data.split.train.end, &mut random);
+        let masks = if self.setting.dropout > 0.0 { random.next_u64() } else { 0 };
+        state.loss_sum += engine.run(&state.weights.parameters, masks).mean();
+        let rate = match state.annealing {
+            None => self.setting.rate,
+            Some((since, until)) => {
+                let phase = (state.update - since - 1) as f64 / (until - since) as f64;
+                let share = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * phase));
+                (f64::from(self.setting.rate) * share) as f32
+            }
+        };
+        let step = Step { rate, decay: self.setting.decay, average: AVERAGE };
+        state.weights.update(engine.gradient_mut(), step);
+        state.random = random.state();
     }
 
     /// From here, or from the best weights where what followed them was worse; returns the end.
@@ -231,14 +265,21 @@ impl<'a> Trainee<'a> {
             return until;
         }
         let since = self.state.update;
-        let best = self.best().map_or(since, |look| look.update);
         let mut until = last;
-        if since >= best + STALE * LOOK {
+        if let Some(best) = self.stale(since) {
             self.state.weights = Weights::new(self.state.best_parameters.clone());
             until = last.min(since + best.max(SHORTEST));
         }
         self.state.annealing = Some((since, until));
         until
+    }
+
+    /// The best look up to an update, where what followed it was worse for long.
+    fn stale(&self, update: usize) -> Option<usize> {
+        let looks = self.state.looks.iter().filter(|look| look.update <= update);
+        let finite = looks.filter(|look| look.rmse.is_finite());
+        let best = finite.min_by(|a, b| a.rmse.total_cmp(&b.rmse))?.update;
+        (update >= best + STALE * LOOK).then_some(best)
     }
 
     /// A look for a training that was stopped before its first one.

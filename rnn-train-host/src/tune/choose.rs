@@ -44,6 +44,14 @@ pub(super) fn held(changes: &[f64], predicted: &[f64]) -> f64 {
     if t > BEYOND_CHANCE { 1.0 - 1.0 / (t * t) } else { 0.0 }
 }
 
+/// How much of what networks add to a linear forecast is kept: 1 - 1/t^2, where t says by how many
+/// standard errors their squared errors are below the linear one's; nothing where t is at most 1.
+pub(super) fn share(networks: &[f64], linear: &[f64]) -> f64 {
+    let gains: Vec<f64> = networks.iter().zip(linear).map(|(n, l)| l - n).collect();
+    let t = certainty(&gains);
+    if t > 1.0 { 1.0 - 1.0 / (t * t) } else { 0.0 }
+}
+
 /// A mean in its standard errors; 0 for nothing, or for zeros.
 fn certainty(gains: &[f64]) -> f64 {
     let n = gains.len() as f64;
@@ -55,7 +63,7 @@ fn certainty(gains: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{better, certainty, held};
+    use super::{better, certainty, held, share};
 
     #[test]
     fn certainty_is_the_mean_in_standard_errors() {
@@ -70,6 +78,17 @@ mod tests {
         let b = [4.0; 16];
         let a: [f64; 16] = std::array::from_fn(|i| if i % 2 == 0 { 1.0 } else { 5.0 });
         assert!(better(&a, &b, 1.9) && !better(&a, &b, 2.1) && !better(&b, &a, 0.0));
+    }
+
+    #[test]
+    fn networks_add_to_a_line_as_far_as_they_surely_gain() {
+        // Gains with mean 1 and standard error 1/2: t = 2.
+        let linear = [4.0; 16];
+        let networks: [f64; 16] = std::array::from_fn(|i| if i % 2 == 0 { 1.0 } else { 5.0 });
+        assert_eq!(share(&networks, &linear), 0.75);
+        assert_eq!((share(&linear, &networks), share(&linear, &linear)), (0.0, 0.0));
+        // A quarter as many: t = 1.
+        assert_eq!(share(&networks[..4], &linear[..4]), 0.0);
     }
 
     #[test]

@@ -5,14 +5,14 @@ use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::Header;
 use rnn_core::scaling::Mode;
 
-use super::choose::{choose, held};
+use super::choose::{choose, held, share};
 use super::select::{Member, Sum, Weights, select};
 use super::{Finalist, Ingredient, Options, linear};
 use crate::model::Model;
 use crate::requirements::Requirements;
 use crate::train::data::Data;
 use crate::train::halving::Runner;
-use crate::train::merge::{self, ELMAN, GRU, Part, merge};
+use crate::train::merge::{self, ELMAN, GRU, Part, as_one};
 use crate::train::parallel;
 
 /// Networks of one kind and mode that may be merged.
@@ -69,6 +69,8 @@ pub(super) fn finalists(
     finalists.dedup_by(|b, a| a.parts == b.parts && a.rmse == b.rmse);
     if let Some(chosen) = choose(&finalists) {
         finalists[..=chosen].rotate_right(1);
+        let anchored = anchored(data, options, &pool, &scored, &finalists[0]);
+        finalists.splice(0..0, anchored);
     }
     finalists
 }
@@ -121,9 +123,8 @@ fn pool(
     for &mode in modes.iter().filter(|_| free) {
         let inputs = data.channels.len();
         let fits = |hidden| options.limits.allow(inputs, Layers::one(ELMAN, hidden), 0);
-        for model in linear::linear(data, mode, fits) {
-            let lags = model.header.layers.hidden() / inputs;
-            pool.push(Entrant::new(Ingredient::Linear(mode, lags), scored.member(data, model)));
+        for (regression, model) in linear::linear(data, mode, fits) {
+            pool.push(Entrant::new(Ingredient::Linear(regression), scored.member(data, model)));
         }
     }
     pool
@@ -163,24 +164,62 @@ impl Family<'_> {
         let members = self.members();
         let predicted = scored.sum(&members, weights);
         let held = if self.shrinks() { held(&scored.changes, &predicted) } else { 1.0 };
-        let part =
-            |&(i, weight): &(usize, f64)| Part { model: &members[i].model, weight: held * weight };
-        let parts: Vec<Part<'_>> = weights.iter().map(part).collect();
-        let model = match parts[..] {
-            [Part { model, weight: 1.0 }] => model.clone(),
-            _ => merge(&parts)?,
-        };
-        let predictions = data.validate(&model);
-        let squares = scored.squares(&predictions);
-        Some(Finalist {
-            parts: weights.iter().map(|&(i, _)| self.entrants[i].ingredient.clone()).collect(),
-            rmse: data.validation_rmse(predictions),
-            ahead: data.recursive_rmse(&model, AHEAD),
-            needs: Requirements::of(&model.header),
-            model,
-            squares,
-        })
+        let part = |&(i, weight): &(usize, f64)| (self.entrants[i], held * weight);
+        finalist(data, scored, &weights.iter().map(part).collect::<Vec<_>>())
     }
+}
+
+/// The weighted sum of networks as one; `None` where they can't be merged.
+fn finalist(data: &Data<'_>, scored: &Scored, sum: &[(&Entrant, f64)]) -> Option<Finalist> {
+    let parts = sum.iter().map(|&(entrant, weight)| Part { model: &entrant.member.model, weight });
+    let model = as_one(&parts.collect::<Vec<_>>())?;
+    let predictions = data.validate(&model);
+    let squares = scored.squares(&predictions);
+    Some(Finalist {
+        parts: sum.iter().map(|(entrant, _)| entrant.ingredient).collect(),
+        weights: sum.iter().map(|&(_, weight)| weight).collect(),
+        rmse: data.validation_rmse(predictions),
+        ahead: data.recursive_rmse(&model, AHEAD),
+        needs: Requirements::of(&model.header),
+        model,
+        squares,
+    })
+}
+
+/// A sum with the linear network, as far as it isn't surely better alone; `None` where there is
+/// nothing to add, or no room for it.
+fn anchored(
+    data: &Data<'_>,
+    options: &Options,
+    pool: &[Entrant],
+    scored: &Scored,
+    chosen: &Finalist,
+) -> Option<Finalist> {
+    let linear = |entrant: &&Entrant| matches!(entrant.ingredient, Ingredient::Linear(_));
+    let linear =
+        pool.iter().filter(linear).min_by(|a, b| a.member.rmse.total_cmp(&b.member.rmse))?;
+    let predicted = &linear.member.predictions;
+    let held = if linear.mode == Mode::Raw { 1.0 } else { held(&scored.changes, predicted) };
+    if held == 0.0 {
+        return None;
+    }
+    let square = |(change, predicted): (&f64, &f64)| (held * predicted - change).powi(2);
+    let squares: Vec<f64> = scored.changes.iter().zip(predicted).map(square).collect();
+    let share = share(&chosen.squares, &squares);
+    if share == 1.0 {
+        return None;
+    }
+    let mut sum = vec![(linear, held * (1.0 - share))];
+    for (part, weight) in chosen.parts.iter().zip(&chosen.weights).filter(|_| share > 0.0) {
+        match sum.iter_mut().find(|(entrant, _)| entrant.ingredient == *part) {
+            Some((_, sum)) => *sum += share * weight,
+            None => {
+                let entrant = pool.iter().find(|entrant| entrant.ingredient == *part)?;
+                sum.push((entrant, share * weight));
+            }
+        }
+    }
+    finalist(data, scored, &sum).filter(|finalist| options.limits.hold(&finalist.needs))
 }
 
 /// The best of each sort, those left out that are much worse than the best of all.

@@ -14,6 +14,7 @@ use rnn_core::network::Shape;
 use rnn_core::scaling::Mode;
 
 use crate::baseline::ridge::NormalEquations;
+use crate::data::season;
 use crate::model::{Model, SELF_TESTS};
 use crate::train::data::Data;
 
@@ -28,14 +29,68 @@ const SMALL: [f32; 3] = [0.01, 0.03, 0.1];
 /// Samples that go into the normal equations in one product.
 const BLOCK: usize = 256;
 
+/// A linear autoregression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Regression {
+    /// What it reads and predicts.
+    pub mode: Mode,
+    /// Samples that it reads.
+    pub lags: usize,
+    /// Of the squared weights, relative to the inputs' variance of 1.
+    pub penalty: f64,
+    /// e.
+    pub small: f32,
+}
+
+impl Regression {
+    /// Fitted to the training part; `None` where rounding leaves no solution.
+    pub(super) fn fit(&self, data: &Data<'_>) -> Option<Model> {
+        let weights = sums(data, self.mode, self.lags).solve(self.penalty)?;
+        Some(self.register(data, &weights))
+    }
+
+    /// The network; `weights`: (1 + lags x channels) x channels.
+    fn register(&self, data: &Data<'_>, weights: &DMatrix<f64>) -> Model {
+        let &Regression { mode, lags, small, .. } = self;
+        let channels = data.channels.len();
+        let hidden = lags * channels;
+        let layers = Layers::one(Kind::Elman(Activation::Tanh), hidden);
+        let shape = Shape { inputs: channels, layers, outputs: channels };
+        let mut w_xh = DMatrix::<f32>::zeros(hidden, channels);
+        w_xh.fill_diagonal(small);
+        let w_hh =
+            DMatrix::from_fn(hidden, hidden, |to, from| f32::from(u8::from(to == from + channels)));
+        let w_hy = weights.rows(1, hidden).transpose().map(|w| (w / f64::from(small)) as f32);
+        let b_y = weights.row(0).map(|b| b as f32);
+        let mut parameters = Vec::with_capacity(shape.parameters());
+        for tensor in [w_xh.as_slice(), w_hh.as_slice(), &vec![0.0; hidden], w_hy.as_slice()] {
+            parameters.extend_from_slice(tensor);
+        }
+        parameters.extend(b_y.iter());
+        let header = Header {
+            self_tests: SELF_TESTS.min(data.split.train.len()),
+            ..Header::new(Task::Forecast { mode, target: data.table.target }, channels, layers)
+        };
+        data.model(header, parameters)
+    }
+}
+
 /// For each number of lags that `fits` as so many units: the regression with the penalty and e that
 /// do best on the validation part.
-pub(super) fn linear(data: &Data<'_>, mode: Mode, fits: impl Fn(usize) -> bool) -> Vec<Model> {
+pub(super) fn linear(
+    data: &Data<'_>,
+    mode: Mode,
+    fits: impl Fn(usize) -> bool,
+) -> Vec<(Regression, Model)> {
     let channels = data.channels.len();
     let rows = data.split.train.len();
-    let lags = LAGS.map(|lags| lags.min(REGISTER / channels));
-    let mut lags: Vec<usize> = lags
+    // A season's lag is in the register as well, where it is that long.
+    let season = season(data).map_or(0, |season| season + 1);
+    let season = Some(season).filter(|lags| (LAGS[0] + 1..=REGISTER / channels).contains(lags));
+    let usual = LAGS.map(|lags| lags.min(REGISTER / channels));
+    let mut lags: Vec<usize> = season
         .into_iter()
+        .chain(usual)
         .filter(|&lags| lags > 0 && 3 * lags * channels <= rows && fits(lags * channels))
         .collect();
     lags.dedup();
@@ -43,13 +98,23 @@ pub(super) fn linear(data: &Data<'_>, mode: Mode, fits: impl Fn(usize) -> bool) 
     let sums = sums(data, mode, longest);
     let best = |lags: usize| {
         let sums = sums.of_first(1 + lags * channels);
-        let models = PENALTIES.iter().filter_map(|&penalty| sums.solve(penalty));
-        let models = models
-            .flat_map(|weights| SMALL.map(|small| register(data, mode, lags, small, &weights)));
-        let scored = models.map(|model| (data.validation_rmse(data.validate(&model)), model));
+        let solved = PENALTIES.iter().filter_map(|&penalty| Some((penalty, sums.solve(penalty)?)));
+        let models = solved.flat_map(|(penalty, weights)| {
+            SMALL.map(|small| {
+                let regression = Regression { mode, lags, penalty, small };
+                (regression, regression.register(data, &weights))
+            })
+        });
+        let scored = models.map(|found| (data.validation_rmse(data.validate(&found.1)), found));
         scored.filter(|(rmse, _)| rmse.is_finite()).min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    lags.into_iter().filter_map(best).map(|(_, model)| model).collect()
+    lags.into_iter().filter_map(best).map(|(_, found)| found).collect()
+}
+
+/// The season of the target in the training part.
+fn season(data: &Data<'_>) -> Option<usize> {
+    let training = data.filled.rows().before(data.split.train.end);
+    season::detect(&training.channel(data.table.target).collect::<Vec<_>>())
 }
 
 /// Normal equations of the labels on a 1 and on the inputs, lag after lag, over the training part.
@@ -77,28 +142,4 @@ fn sums(data: &Data<'_>, mode: Mode, lags: usize) -> NormalEquations {
         sums.add(x.as_view(), y.as_view());
     }
     sums
-}
-
-/// The network; `weights`: (1 + lags x channels) x channels.
-fn register(data: &Data<'_>, mode: Mode, lags: usize, small: f32, weights: &DMatrix<f64>) -> Model {
-    let channels = data.channels.len();
-    let hidden = lags * channels;
-    let layers = Layers::one(Kind::Elman(Activation::Tanh), hidden);
-    let shape = Shape { inputs: channels, layers, outputs: channels };
-    let mut w_xh = DMatrix::<f32>::zeros(hidden, channels);
-    w_xh.fill_diagonal(small);
-    let w_hh =
-        DMatrix::from_fn(hidden, hidden, |to, from| f32::from(u8::from(to == from + channels)));
-    let w_hy = weights.rows(1, hidden).transpose().map(|w| (w / f64::from(small)) as f32);
-    let b_y = weights.row(0).map(|b| b as f32);
-    let mut parameters = Vec::with_capacity(shape.parameters());
-    for tensor in [w_xh.as_slice(), w_hh.as_slice(), &vec![0.0; hidden], w_hy.as_slice()] {
-        parameters.extend_from_slice(tensor);
-    }
-    parameters.extend(b_y.iter());
-    let header = Header {
-        self_tests: SELF_TESTS.min(data.split.train.len()),
-        ..Header::new(Task::Forecast { mode, target: data.table.target }, channels, layers)
-    };
-    data.model(header, parameters)
 }

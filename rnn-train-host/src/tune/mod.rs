@@ -9,9 +9,10 @@ mod finalists;
 mod levels;
 mod linear;
 pub mod picture;
+mod refit;
 mod select;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::data::{Split, Table};
 use crate::model::Model;
@@ -26,6 +27,7 @@ use anyhow::{Result, bail, ensure};
 use rnn_core::scaling::Mode;
 
 pub use draw::Limits;
+pub use linear::Regression;
 
 /// Rows of the shortest log that is searched on.
 pub const SHORTEST: usize = 60;
@@ -35,8 +37,8 @@ const UPDATES: [usize; 3] = [300, 1000, 3000];
 const ONE_OF: [usize; 2] = [4, 10];
 /// Fewest that are annealed.
 const FEWEST: usize = 6;
-/// What of a budget is over at the end of each stage.
-const SHARES: [f64; 3] = [0.30, 0.55, 0.85];
+/// What of a budget is over at the end of each stage; the rest is for training the chosen ones again.
+const SHARES: [f64; 3] = [0.25, 0.45, 0.65];
 /// Networks tried at most within a budget.
 const MOST: usize = 320;
 /// How much is tried.
@@ -64,6 +66,8 @@ pub struct Options {
 pub struct Finalist {
     /// The networks in it: one, or those that were merged.
     pub parts: Vec<Ingredient>,
+    /// The weight of each.
+    pub weights: Vec<f64>,
     /// The network.
     pub model: Model,
     /// One-step error on the validation part, in the target's unit.
@@ -77,12 +81,12 @@ pub struct Finalist {
 }
 
 /// What a network was made of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ingredient {
     /// A training.
     Trained(Setting),
-    /// A linear autoregression on so many lags.
-    Linear(Mode, usize),
+    /// A linear autoregression.
+    Linear(Regression),
 }
 
 impl Ingredient {
@@ -90,7 +94,7 @@ impl Ingredient {
     pub fn mode(&self) -> Mode {
         match self {
             Ingredient::Trained(setting) => setting.mode,
-            Ingredient::Linear(mode, _) => *mode,
+            Ingredient::Linear(regression) => regression.mode,
         }
     }
 }
@@ -113,6 +117,16 @@ pub struct Found {
     pub tried: Vec<Tried>,
     /// Networks alone and merged, the chosen one first, then by their errors.
     pub finalists: Vec<Finalist>,
+    /// The chosen one once more, the validation part among what it has learnt from: to be used, not to be
+    /// judged by that part.
+    pub retrained: Option<Model>,
+}
+
+impl Found {
+    /// The network to be used.
+    pub fn model(&self) -> &Model {
+        self.retrained.as_ref().unwrap_or(&self.finalists[0].model)
+    }
 }
 
 /// Searches until the effort is made, or `stop` asks for the end.
@@ -126,6 +140,7 @@ pub fn tune(
     stop: &Stop,
     report: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found> {
+    let started = Instant::now();
     let split = Split::of(table.rows().len());
     ensure!(
         split.test.end >= SHORTEST,
@@ -160,7 +175,12 @@ pub fn tune(
             table.channels[table.target]
         );
     }
-    Ok(Found { tried, finalists })
+    let budget = match options.effort {
+        Effort::Budget(budget) => stop.at(started + budget),
+        Effort::Candidates(_) => stop.clone(),
+    };
+    let retrained = refit::refit(&data, &finalists[0], &runners, threads, &budget);
+    Ok(Found { tried, finalists, retrained })
 }
 
 fn plan(options: &Options, updates: Option<usize>) -> Plan {

@@ -2,6 +2,7 @@
 
 use super::disassembly::{Function, Instruction};
 use super::flow::Flow;
+use super::stack::Stack;
 use std::collections::BTreeMap;
 
 /// A function's own stack.
@@ -18,20 +19,27 @@ pub(crate) struct Frame {
 /// return it must be what it was at the start.
 pub(crate) fn frame(entry: u32, function: &Function) -> Frame {
     let mut frame = Frame::default();
-    let mut open = vec![(entry, 0)];
-    while let Some((address, depth)) = open.pop() {
-        match frame.depth.get(&address) {
-            None => {
-                frame.depth.insert(address, depth);
-                open.extend(frame.follow(address, depth, function));
-            }
-            Some(&known) if known == depth => {}
-            Some(known) => {
-                let depths = format!("the stack is {known} or {depth} bytes deep");
-                frame.unknown.push(format!("{address:#x}: {depths}"));
-            }
-        }
+    let mut known = BTreeMap::<u32, Stack<'_>>::new();
+    let mut open = vec![(entry, Stack::default())];
+    while let Some((address, stack)) = open.pop() {
+        let stack = match known.get(&address) {
+            None => stack,
+            Some(before) => match before.meet(stack) {
+                Some(both) if both == *before => continue,
+                // Less is known than on the path before.
+                Some(both) => both,
+                None => {
+                    let (a, b) = (before.depth, stack.depth);
+                    let depths = format!("the stack is {a} or {b} bytes deep");
+                    frame.unknown.push(format!("{address:#x}: {depths}"));
+                    continue;
+                }
+            },
+        };
+        known.insert(address, stack);
+        open.extend(frame.follow(address, stack, function));
     }
+    frame.depth = known.into_iter().map(|(address, stack)| (address, stack.depth)).collect();
     frame
 }
 
@@ -61,12 +69,16 @@ pub(crate) fn frame_of_assembly(entry: u32, function: &Function) -> Frame {
 }
 
 impl Frame {
-    /// The places within the function to which control goes from an instruction, with the depth
-    /// that the stack has there.
-    fn follow(&mut self, address: u32, depth: i64, function: &Function) -> Vec<(u32, i64)> {
+    /// The places within the function to which control goes from an instruction, with the stack there.
+    fn follow<'f>(
+        &mut self,
+        address: u32,
+        stack: Stack<'f>,
+        function: &'f Function,
+    ) -> Vec<(u32, Stack<'f>)> {
         let (after, flow) = match function.code.get(&address) {
             None => (Err("control runs out of the function".to_owned()), &Flow::Unknown),
-            Some(instruction) => (after(instruction, depth), &instruction.flow),
+            Some(instruction) => (after(instruction, stack), &instruction.flow),
         };
         let after = match after {
             Ok(after) => after,
@@ -75,7 +87,7 @@ impl Frame {
                 return Vec::new();
             }
         };
-        self.deepest = self.deepest.max(after);
+        self.deepest = self.deepest.max(after.depth);
         let next = function.code.range(address + 1..).next();
         // Past the end there is no instruction, which is not understood.
         let next = next.map_or(u32::MAX, |(&next, _)| next);
@@ -87,7 +99,7 @@ impl Frame {
                 inside.chain(next).map(|&target| (target, after)).collect()
             }
             // Under a condition: the registers come off the stack only if it does return.
-            Flow::Return { falls_through: true } => vec![(next, depth)],
+            Flow::Return { falls_through: true } => vec![(next, stack)],
             Flow::Return { .. } | Flow::Trap | Flow::Table | Flow::Unknown | Flow::Data => {
                 Vec::new()
             }
@@ -95,23 +107,26 @@ impl Frame {
     }
 }
 
-/// The stack's depth after an instruction, or what isn't understood of it.
-fn after(instruction: &Instruction, depth: i64) -> Result<i64, String> {
+/// The stack after an instruction, or what isn't understood of it.
+fn after<'f>(instruction: &'f Instruction, stack: Stack<'f>) -> Result<Stack<'f>, String> {
     match instruction.flow {
         Flow::Unknown | Flow::Table => return Err(format!("a jump to somewhere: {instruction}")),
         Flow::Data => return Err(format!("control runs into a constant: {instruction}")),
         _ => {}
     }
-    let growth = growth(instruction)
-        .ok_or_else(|| format!("an unknown change of the stack pointer: {instruction}"))?;
-    let after = depth + growth;
+    let moved = stack.moved(instruction);
+    let stack = moved.unwrap_or(stack);
+    let growth = if moved.is_some() { Some(0) } else { growth(instruction) };
+    let growth =
+        growth.ok_or_else(|| format!("an unknown change of the stack pointer: {instruction}"))?;
+    let after = stack.depth + growth;
     if after < 0 {
         return Err(format!("takes more off the stack than was put there: {instruction}"));
     }
     if after > 0 && matches!(instruction.flow, Flow::Return { .. }) {
         return Err(format!("returns with {after} bytes on the stack: {instruction}"));
     }
-    Ok(after)
+    Ok(stack.followed_by(instruction, after))
 }
 
 /// Bytes by which an instruction makes the stack deeper; `None` when that can't be told.
@@ -169,7 +184,7 @@ fn registers(operands: &str) -> Option<i64> {
 }
 
 /// `#0x3c`, `#-8`, `#60`.
-fn immediate(text: &str) -> Option<i64> {
+pub(super) fn immediate(text: &str) -> Option<i64> {
     let text = text.strip_prefix('#')?;
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
     let value = match digits.strip_prefix("0x") {

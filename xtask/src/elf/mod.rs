@@ -4,6 +4,7 @@ mod calls;
 mod disassembly;
 mod flow;
 mod frame;
+mod stack;
 
 pub(crate) use calls::Walk;
 pub(crate) use disassembly::{Instruction, Program};

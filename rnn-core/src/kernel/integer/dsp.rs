@@ -47,8 +47,9 @@ fn start(block: &BlockRef<'_>, hot: OneHot, out: &mut [i32]) {
 }
 
 /// For narrow weights that take so many words per tile and pair of columns; where `out` is started, `v`
-/// holds the values of the narrow columns alone.
-#[inline(never)]
+/// holds the values of the narrow columns alone. Inlined: of the checks of sizes that the compiler knows
+/// no code is left.
+#[inline(always)]
 fn multiply<const WORDS: usize>(
     block: &BlockRef<'_>,
     mut started: bool,
@@ -58,10 +59,11 @@ fn multiply<const WORDS: usize>(
     let (Narrow::Pairs(w) | Narrow::Halves(w)) = block.narrow else { return };
     let (rows, columns) = (out.len(), block.narrow_columns);
     let wide = if started { 0 } else { block.wide_columns };
+    let requantised = block.multipliers.len() == rows;
     let fits = rows > 0
         && rows % ROWS == 0
         && block.bias.len() == rows
-        && block.multipliers.len() == rows
+        && (requantised || block.multipliers.is_empty())
         && block.wide.len() == rows * block.wide_columns
         && w.len() * ROWS == rows * columns * WORDS
         && v.len() == wide + columns
@@ -72,13 +74,15 @@ fn multiply<const WORDS: usize>(
         return;
     }
     let x: *const u32 = v.as_ptr().cast();
+    let from = out.as_ptr().addr();
+    let from_out = |tensor: &[i32]| tensor.as_ptr().addr().wrapping_sub(from);
     let mut pass = Pass {
         w: w.as_ptr().cast(),
         x: x.wrapping_add(wide / 2),
         pairs: columns / 2,
         out: out.as_mut_ptr(),
         out_end: out.as_mut_ptr_range().end,
-        multipliers: block.multipliers.as_ptr().addr().wrapping_sub(out.as_ptr().addr()),
+        multipliers: if requantised { from_out(block.multipliers) } else { 0 },
         skip: 0,
         starts: 0,
         wide: ptr::null(),
@@ -91,13 +95,13 @@ fn multiply<const WORDS: usize>(
         pass.wide_x = unsafe { x.read() };
     } else if wide > 2 {
         let (w, bias) = (block.wide.as_ptr().cast(), block.bias.as_ptr());
-        let start = Start { w, x, x_end: pass.x, bias, out: pass.out, out_end: pass.out_end };
+        let start = Start { w, x, bias, out: pass.out, out_end: pass.out_end, x_end: pass.x };
         // SAFETY: the sizes and the alignment were checked.
         unsafe { pass::start(&start) };
         started = true;
     }
     if !started {
-        pass.starts = block.bias.as_ptr().addr().wrapping_sub(out.as_ptr().addr());
+        pass.starts = from_out(block.bias);
     }
     // SAFETY: the sizes and the alignment were checked.
     unsafe {

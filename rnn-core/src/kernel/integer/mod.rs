@@ -1,8 +1,10 @@
 //! The seam of the integer cells: sums. All forms give the same bits, for sums of integers
 //! don't care for their order.
 
-#[cfg(all(arm_fpu, arm_dsp))]
+#[cfg(all(arm_fpu, arm_dsp, not(arm_helium)))]
 mod dsp;
+#[cfg(arm_helium)]
+mod helium;
 mod portable;
 #[cfg(all(test, feature = "std", target_arch = "x86_64"))]
 mod tests;
@@ -54,16 +56,22 @@ pub trait IntegerWork {
 /// Runs `work` in the fastest form that there is here.
 #[inline(always)]
 pub fn run<W: IntegerWork>(work: &mut W) -> W::Output {
-    #[cfg(all(arm_fpu, arm_dsp))]
+    #[cfg(arm_helium)]
+    return work.run::<helium::Helium>();
+    #[cfg(all(arm_fpu, arm_dsp, not(arm_helium)))]
     return work.run::<dsp::Dsp>();
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     return x86::run(work);
-    #[cfg(not(any(all(arm_fpu, arm_dsp), all(feature = "std", target_arch = "x86_64"))))]
+    #[cfg(not(any(
+        arm_helium,
+        all(arm_fpu, arm_dsp),
+        all(feature = "std", target_arch = "x86_64")
+    )))]
     work.run::<Portable>()
 }
 
 /// The layout that the fastest form of this build reads.
-pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
+pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp, not(arm_helium))) {
     Layout::Pairs
 } else if cfg!(all(target_arch = "x86_64", feature = "std")) {
     Layout::Panels
@@ -74,7 +82,11 @@ pub const LAYOUT: Layout = if cfg!(all(arm_fpu, arm_dsp)) {
 /// The name of the form that runs on weights of this layout: "portable" too where they lie for another
 /// machine.
 pub fn form(layout: Layout) -> &'static str {
-    #[cfg(all(arm_fpu, arm_dsp))]
+    #[cfg(arm_helium)]
+    if let Layout::Rows = layout {
+        return "helium";
+    }
+    #[cfg(all(arm_fpu, arm_dsp, not(arm_helium)))]
     if let Layout::Pairs = layout {
         return "arm dsp";
     }

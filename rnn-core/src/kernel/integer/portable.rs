@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use super::{EachUnit, Kernel, OneHot};
-use crate::quant::block::{BlockRef, Narrow, unpaired};
+use crate::quant::block::{BlockRef, Layout, Narrow, unpaired};
 use crate::quant::fixed::multiply_high;
 
 /// See the module.
@@ -66,19 +66,20 @@ fn add<W: Copy + Into<i32>>(r: usize, w: &[W], x: &[i16], out: &mut [i32]) {
 /// The same for 8-bit weights in pairs.
 #[inline(always)]
 fn add_pairs(w: &[i16], x: &[i16], out: &mut [i32]) {
+    const ROWS: usize = Layout::Pairs.rows();
     let (x, _) = x.as_chunks::<2>();
-    let (mut tiles, _) = w.as_chunks::<4>();
-    for out in out.as_chunks_mut::<4>().0 {
-        let row;
-        (row, tiles) = tiles.split_at_checked(x.len()).unwrap_or_default();
-        for (&[p_0, p_1, q_0, q_1], &[x_0, x_1]) in row.iter().zip(x) {
-            let [[a_0, b_0], [a_1, b_1], [c_0, d_0], [c_1, d_1]] =
-                [p_0, p_1, q_0, q_1].map(unpaired);
+    let (mut tiles, _) = w.as_chunks::<ROWS>();
+    for out in out.as_chunks_mut::<ROWS>().0 {
+        let tile;
+        (tile, tiles) = tiles.split_at_checked(x.len()).unwrap_or_default();
+        for (pairs, &[x_0, x_1]) in tile.iter().zip(x) {
             let (x_0, x_1) = (i32::from(x_0), i32::from(x_1));
-            out[0] += a_0 * x_0 + a_1 * x_1;
-            out[1] += b_0 * x_0 + b_1 * x_1;
-            out[2] += c_0 * x_0 + c_1 * x_1;
-            out[3] += d_0 * x_0 + d_1 * x_1;
+            for ([out_a, out_b], pair) in out.as_chunks_mut().0.iter_mut().zip(pairs.as_chunks().0)
+            {
+                let [[a_0, b_0], [a_1, b_1]] = pair.map(unpaired);
+                *out_a += a_0 * x_0 + a_1 * x_1;
+                *out_b += b_0 * x_0 + b_1 * x_1;
+            }
         }
     }
 }

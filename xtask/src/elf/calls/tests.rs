@@ -173,6 +173,53 @@ fn every_way_to_move_the_stack_counts() {
     assert_eq!((found(&moves(&early)), moves(&early).stack), (vec![], 16));
 }
 
+/// What a function does that aligns its stack to 16 bytes: `bfc` and `back` as they are given.
+fn aligned(bfc: &str, back: [&str; 2]) -> Walk {
+    let [from, to] = back;
+    moves(&[
+        "push\t{r4, r6, r7, lr}",
+        "add\tr7, sp, #0x8",
+        "sub\tsp, #0x10",
+        "sub\tr4, sp, #0x30",
+        bfc,
+        "mov\tsp, r4",
+        "str\tr0, [sp, #0x4]",
+        from,
+        to,
+        "pop\t{r4, r6, r7, pc}",
+    ])
+}
+
+#[test]
+fn a_stack_that_is_aligned_anew_counts_with_all_that_it_may_move() {
+    let back = ["sub.w\tr4, r7, #0x8", "mov\tsp, r4"];
+    let walk = aligned("bfc\tr4, #0x0, #0x4", back);
+    assert_eq!((found(&walk), walk.stack), (vec![], 16 + 16 + 48 + 15));
+    // Nothing that comes between touches the register; or something does.
+    let lines = |between| {
+        let function = ["push\t{r7, lr}", "mov\tr7, sp", "sub\tsp, #0x10", "sub.w\tr4, r7, #0x0"];
+        moves(&[&function[..], &[between, "mov\tsp, r4", "pop\t{r7, pc}"]].concat())
+    };
+    assert_eq!(found(&lines("vmov\tr0, s0")), [""; 0]);
+    for between in ["adds\tr4, #0x8", "ldm\tr0, {r3-r5}", "bl\t0x200 <x>"] {
+        let walk = lines(between);
+        assert!(walk.unknown.iter().any(|found| found.contains("an unknown change")), "{between}");
+    }
+    for (bfc, back, what) in [
+        // More bits than any vector wants; other arithmetic.
+        ("bfc\tr4, #0x0, #0x14", back, "an unknown change of the stack pointer"),
+        ("and\tr4, r4, r5", back, "an unknown change of the stack pointer"),
+        // The frame pointer is another one by then.
+        ("bfc\tr4, #0x0, #0x4", ["ldr\tr7, [r0]", "mov\tsp, r7"], "an unknown change"),
+        // Back by what was asked for, not by what it came to.
+        ("bfc\tr4, #0x0, #0x4", ["nop", "add\tsp, #0x40"], "returns with 15 bytes"),
+        ("bfc\tr4, #0x0, #0x4", ["sub.w\tr4, r7, #0x10", "mov\tsp, r4"], "returns with 8 bytes"),
+    ] {
+        let walk = aligned(bfc, back);
+        assert!(walk.unknown.iter().any(|found| found.contains(what)), "{bfc}: {:?}", walk.unknown);
+    }
+}
+
 #[test]
 fn what_only_reads_the_stack_pointer_moves_nothing() {
     for instruction in [
