@@ -16,20 +16,22 @@
 //! | the shadow starts again from active | active errs less than the shadow beyond doubt, by a margin |
 //!
 //! Nothing is learnt or scored from a flagged sample, nor from those that are compared with it or
-//! follow it in the same block. All memory is in the [`Adapter`], its size known at compile time; the
+//! follow it in the same block; [`Guarded`] flags what its watch doesn't let in. All memory is in the [`Adapter`], its size known at compile time; the
 //! weights stay in a box that is fixed at the start.
 
 mod contest;
 mod descent;
+mod guarded;
 mod judge;
 mod learner;
 
 use crate::cell::Cell;
-use crate::forecast::Forecaster;
+use crate::forecast::{self, Forecaster};
 use crate::scaling::{Channel, Mode};
 use descent::{Descent, copy};
 use judge::Judge;
 
+pub use guarded::Guarded;
 pub use judge::Errors;
 pub use learner::{Learner, Readout, Whole, readout_gradient};
 
@@ -158,13 +160,11 @@ impl<'m, L: Learner> Adapter<'m, L> {
         }
         (self.kept, self.good) = (0, 0);
         self.last.as_mut().fill(f32::NAN);
-        for (prediction, channel) in self.prediction.as_mut().iter_mut().zip(self.channels) {
-            *prediction = channel.level_mean;
-        }
+        self.prediction.as_mut().fill(f32::NAN);
     }
 
-    /// Takes one sample and predicts the next one. From a sample that is `flagged`, or has a value
-    /// that isn't finite (the prediction stands in for it), nothing is learnt.
+    /// Takes one sample and predicts the next one, as [`forecast::step`] does. From a sample that is
+    /// `flagged`, or has a value that isn't finite, nothing is learnt.
     pub fn step(&mut self, sample: &L::Sample, flagged: bool) -> Option<Event> {
         let finite = sample.as_ref().iter().all(|v| v.is_finite());
         self.good = if flagged || !finite { 0 } else { self.good.saturating_add(1).min(TEACHES) };
@@ -176,7 +176,8 @@ impl<'m, L: Learner> Adapter<'m, L> {
             let [_, _, shadow] = &self.runs;
             self.start.clone_from(&shadow.memory);
         }
-        self.read(sample);
+        let Adapter { channels, mode, last, scratch, .. } = self;
+        forecast::inputs(channels, *mode, sample.as_ref(), last.as_mut(), scratch.as_mut());
         self.learner.sense(&self.scratch);
         let [frozen, active, shadow] = &mut self.runs;
         for (run, weights) in
@@ -185,15 +186,12 @@ impl<'m, L: Learner> Adapter<'m, L> {
             run.step(&self.learner, weights);
         }
         let [_, active, _] = &self.runs;
-        let outputs = self.channels.iter().zip(active.o.as_ref()).zip(self.last.as_ref());
-        for (prediction, ((channel, &o), &last)) in self.prediction.as_mut().iter_mut().zip(outputs)
-        {
-            *prediction = channel.prediction(self.mode, o, last);
-        }
+        let (last, prediction) = (self.last.as_ref(), self.prediction.as_mut());
+        forecast::predictions(self.channels, self.mode, active.o.as_ref(), last, prediction);
         event
     }
 
-    /// The prediction of the next sample.
+    /// The prediction of the next sample; NaN before the first.
     pub fn prediction(&self) -> &L::Sample {
         &self.prediction
     }
@@ -221,20 +219,6 @@ impl<'m, L: Learner> Adapter<'m, L> {
     /// No weight gets beyond +-this.
     pub fn bound(&self) -> f32 {
         self.descent.bound()
-    }
-
-    /// The inputs for a sample, to `scratch`; the sample, to `last`.
-    fn read(&mut self, sample: &L::Sample) {
-        let values =
-            self.last.as_mut().iter_mut().zip(sample.as_ref()).zip(self.prediction.as_ref());
-        let inputs = self.scratch.as_mut().iter_mut().zip(self.channels);
-        for ((u, channel), ((last, &value), &prediction)) in inputs.zip(values) {
-            let value = if value.is_finite() { value } else { prediction };
-            // The first sample has no difference to the one before.
-            let before = if last.is_finite() { *last } else { value };
-            *u = channel.input(self.mode, value, before);
-            *last = value;
-        }
     }
 
     /// Scores the predictions of a good sample, learns when a block is full, and judges.
