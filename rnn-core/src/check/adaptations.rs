@@ -72,7 +72,7 @@ const WATCH: Watch<1> = Watch {
 /// Samples until the series changes.
 const STRETCH: usize = 700;
 /// Cosine and sine of 2 pi / 25, and of 2 pi / 15.
-const TURNS: [(f32, f32); 2] = [(0.968_583_17, 0.248_689_89), (0.913_545_46, 0.406_736_64)];
+const TURNS: [(f32, f32); 2] = [(0.968_583_17, 0.248_689_89), (0.913_545_5, 0.406_736_64)];
 
 /// A noisy wave whose level, gain and period change, with a sample that is wrong now and then.
 struct Series {
