@@ -1,6 +1,7 @@
 //! Digests of what the kernels compute. The expected values are part of the source: a laptop and
 //! every chip must arrive at the same ones.
 
+pub mod adaptations;
 mod integers;
 pub mod streams;
 

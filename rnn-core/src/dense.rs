@@ -3,6 +3,7 @@
 use nalgebra::{SMatrix, SVector};
 
 use crate::kernel::{Arithmetic, Columns, FEW, Product, Work, add_columns};
+use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
 /// A dense layer of fixed size: W is O x H, b has O values.
@@ -31,6 +32,17 @@ impl<T: Scalar, const H: usize, const O: usize> Dense<T, H, O> {
     #[inline(always)]
     pub fn view_mut(&mut self) -> DenseMut<'_, T> {
         DenseMut { w: self.w.as_mut_slice(), b: self.b.as_mut_slice() }
+    }
+}
+
+impl<T: Scalar, const H: usize, const O: usize> Parameters<T> for Dense<T, H, O> {
+    fn tensors(&self) -> impl Iterator<Item = &[T]> {
+        let DenseRef { w, b, .. } = self.view();
+        [w, b].into_iter()
+    }
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let DenseMut { w, b } = self.view_mut();
+        [w, b].into_iter()
     }
 }
 

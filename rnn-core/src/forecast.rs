@@ -59,16 +59,7 @@ pub fn step(
     prediction: &mut [f32],
 ) {
     let Memory { last, scratch, recent, filled } = memory;
-    let inputs = channels.iter().zip(sample).zip(last.iter_mut());
-    for (u, ((channel, &sample), last)) in scratch.iter_mut().zip(inputs) {
-        let before = if last.is_finite() { *last } else { channel.level_mean };
-        let value = if sample.is_finite() { sample } else { before };
-        // The first valid sample has no difference to the one before.
-        let reference = if last.is_finite() { *last } else { value };
-        *u = channel.input(mode, value, reference);
-        // Stored in any case: a store under a condition becomes a branch on some chips.
-        *last = if sample.is_finite() { sample } else { *last };
-    }
+    inputs(channels, mode, sample, last, scratch);
     if recent.is_empty() {
         network.step(scratch);
     } else {
@@ -84,7 +75,40 @@ pub fn step(
     }
     let o = scratch;
     network.read(o);
-    let outputs = channels.iter().zip(last.iter()).zip(o.iter());
+    predictions(channels, mode, o, last, prediction);
+}
+
+/// The network's inputs for a sample; `last` takes what of it is valid.
+#[inline(always)]
+pub(crate) fn inputs(
+    channels: &[Channel],
+    mode: Mode,
+    sample: &[f32],
+    last: &mut [f32],
+    u: &mut [f32],
+) {
+    let values = channels.iter().zip(sample).zip(last);
+    for (u, ((channel, &sample), last)) in u.iter_mut().zip(values) {
+        let before = if last.is_finite() { *last } else { channel.level_mean };
+        let value = if sample.is_finite() { sample } else { before };
+        // The first valid sample has no difference to the one before.
+        let reference = if last.is_finite() { *last } else { value };
+        *u = channel.input(mode, value, reference);
+        // Stored in any case: a store under a condition becomes a branch on some chips.
+        *last = if sample.is_finite() { sample } else { *last };
+    }
+}
+
+/// What the network's outputs predict after the sample that [`inputs`] has left in `last`.
+#[inline(always)]
+pub(crate) fn predictions(
+    channels: &[Channel],
+    mode: Mode,
+    o: &[f32],
+    last: &[f32],
+    prediction: &mut [f32],
+) {
+    let outputs = channels.iter().zip(last).zip(o);
     for (prediction, ((channel, &last), &o)) in prediction.iter_mut().zip(outputs) {
         let value = if last.is_finite() { last } else { channel.level_mean };
         *prediction = channel.prediction(mode, o, value);

@@ -10,7 +10,8 @@
 //! - [`activation`], [`loss`]: values and derivatives;
 //! - [`bptt`]: the recurrence unrolled and its gradient; [`optimizer`]: what to do with it;
 //! - [`window`], [`scaling`]: a series made ready for a network;
-//! - [`forecast`], [`stream`]: one sample in, the next one's prediction out; [`text`]: one symbol in, the
+//! - [`forecast`], [`stream`]: one sample in, the next one's prediction out; [`adapt`]: the same, and
+//!   learning; [`text`]: one symbol in, the
 //!   next one out; [`quant`]: the same with integers;
 //! - [`model_file`]: a trained model as bytes, checked by the compiler when it is embedded;
 //! - [`kernel`]: the narrow seam behind which speed lives; [`check`]: digests by which a chip shows
@@ -45,6 +46,7 @@
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 pub mod activation;
+pub mod adapt;
 pub mod bptt;
 pub mod cell;
 pub mod check;

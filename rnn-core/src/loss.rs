@@ -16,6 +16,16 @@ pub fn mse_gradient<T: Scalar>(y: &[T], target: &[T], dy: &mut [T]) {
     }
 }
 
+/// The gradient of the mean of [`mse`] over columns of `outputs` values each: o becomes dL/do.
+pub fn mean_mse_gradient<T: Scalar>(o: &mut [T], targets: &[T], outputs: usize) {
+    let outputs = outputs.max(1);
+    let columns = T::ONE / T::from_f64((o.len() / outputs) as f64);
+    let scale = T::from_f64(2.0) / T::from_f64(outputs as f64);
+    for (o, &t) in o.iter_mut().zip(targets) {
+        *o = scale * (*o - t) * columns;
+    }
+}
+
 /// Cross-entropy -sum_i t_i ln p_i of probabilities `p` under the target distribution `t`, in nats.
 pub fn cross_entropy<T: Scalar>(p: &[T], target: &[T]) -> T {
     p.iter().zip(target).filter(|(_, t)| **t != T::ZERO).fold(T::ZERO, |s, (&p, &t)| s - t * p.ln())

@@ -114,13 +114,11 @@ impl<T: Scalar, C: Parameters<T>, const I: usize, const H: usize, const O: usize
     for Network<T, C, I, H, O>
 {
     fn tensors(&self) -> impl Iterator<Item = &[T]> {
-        let DenseRef { w, b, .. } = self.readout.view();
-        self.cell.tensors().chain([w, b])
+        self.cell.tensors().chain(self.readout.tensors())
     }
 
     fn tensors_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
-        let DenseMut { w, b } = self.readout.view_mut();
-        self.cell.tensors_mut().chain([w, b])
+        self.cell.tensors_mut().chain(self.readout.tensors_mut())
     }
 }
 

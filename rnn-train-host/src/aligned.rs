@@ -61,3 +61,15 @@ impl DerefMut for Aligned {
         &mut self.numbers[self.first..][..self.length]
     }
 }
+
+impl AsRef<[f32]> for Aligned {
+    fn as_ref(&self) -> &[f32] {
+        self
+    }
+}
+
+impl AsMut<[f32]> for Aligned {
+    fn as_mut(&mut self) -> &mut [f32] {
+        self
+    }
+}

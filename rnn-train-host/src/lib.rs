@@ -3,6 +3,7 @@
 //! A log becomes a [`data::Table`]; [`train::train`] makes [`model::Model`]s of it; [`eval`] says
 //! how they do beside the [`baseline`]s, [`report`] shows it, and [`device`] runs them on a chip.
 
+pub mod adapt;
 pub mod aligned;
 pub mod atomic;
 pub mod baseline;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::{
-    Output, detect, device, eval, export, forecast, import, inspect, quantize, stream, text, train,
-    tune,
+    Output, adapt, detect, device, eval, export, forecast, import, inspect, quantize, stream, text,
+    train, tune,
 };
 
 /// Small recurrent networks for a sensor: train on a log, compare with simple forecasts, put on a chip.
@@ -20,6 +20,7 @@ enum Command {
     Tune(tune::Arguments),
     Eval(eval::Arguments),
     Detect(detect::Arguments),
+    Adapt(adapt::Arguments),
     Forecast(forecast::Arguments),
     Inspect(inspect::Arguments),
     Quantize(quantize::Arguments),
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
+        Command::Adapt(arguments) => adapt::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),

@@ -1,5 +1,6 @@
 //! An evaluation for people (text), for programs (JSON) and for the eye (SVG).
 
+pub mod adaptation;
 mod picture;
 
 pub use picture::picture;

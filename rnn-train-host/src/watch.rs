@@ -1,17 +1,19 @@
 //! What is watched for in a stream: fitted to a log, kept in the model file, and run as a device runs it.
 
-use std::borrow::Cow;
+mod watching;
 
 use anyhow::{Result, ensure};
-use rnn_core::model_file::{Header, ModelFile, WatchContents};
+use rnn_core::model_file::{ModelFile, WatchContents};
 use rnn_core::scaling::{Channel, Mode};
-use rnn_core::watch::guard::{Clock, Fault, Limits, Rules};
+use rnn_core::watch::guard::{Limits, Rules};
 use rnn_core::watch::score::{Ratios, Scales, Usual, threshold};
-use rnn_core::watch::{self, Memory, Sample, Verdict, Watched};
+use rnn_core::watch::{self, Watched};
 
 use crate::data::{Split, Table, TimeColumn, as_sent};
-use crate::device::stream::{Sent, Told};
-use crate::model::{Model, Predictor};
+use crate::device::stream::Sent;
+use crate::model::Model;
+
+pub use watching::{Watcher, Watching};
 
 /// False alarms per sample, where nothing else is asked for: one in 16384.
 pub const FALSE_ALARMS: f64 = 1.0 / 16384.0;
@@ -230,86 +232,4 @@ pub fn sent(table: &Table, t: usize) -> Sent {
     let values = table.rows().row(t).iter().map(|&value| as_sent(value));
     let elapsed = table.time.as_ref().map_or(f64::NAN, |time| time.elapsed(t));
     Sent { values: Some(values.collect()), elapsed: elapsed as f32 }
-}
-
-/// A model's predictor with its watch, in the middle of a stream.
-#[derive(Debug, Clone)]
-pub struct Watching<'m> {
-    header: Header,
-    watch: Cow<'m, Watch>,
-    predictor: Predictor<'m>,
-    clock: Clock,
-    memory: Vec<Memory>,
-    expected: Vec<f32>,
-    admitted: Vec<f32>,
-    faults: Vec<Option<Fault>>,
-}
-
-impl<'m> Watching<'m> {
-    /// Before the first sample. A model that doesn't say what is watched for lets in what is a number.
-    pub fn new(model: &'m Model) -> Self {
-        let channels = model.header.inputs;
-        let watch = watch_of(model);
-        Watching {
-            header: model.header,
-            predictor: model.predictor(),
-            clock: Clock::new(&watch.rules),
-            memory: watch.channels.iter().map(Memory::new).collect(),
-            watch,
-            expected: vec![f32::NAN; channels],
-            admitted: vec![0.0; channels],
-            faults: vec![None; channels],
-        }
-    }
-
-    /// Goes on with another model, as a device does to which it is uploaded: from the state that there is,
-    /// or, if it doesn't take that over, from rest.
-    pub fn take_over(&mut self, model: &'m Model) {
-        if model.header.takes_state_of(&self.header) {
-            self.header = model.header;
-            self.watch = watch_of(model);
-            self.predictor.go_on(model);
-        } else {
-            *self = Watching::new(model);
-        }
-    }
-
-    /// Judges a sample, `elapsed` periods after the last call, and makes a step on what is admitted of
-    /// it. `None`: none came when it was due.
-    pub fn step(&mut self, values: Option<&[f32]>, elapsed: f32) -> Verdict {
-        let Watching { watch, predictor, clock, memory, expected, admitted, faults, .. } = self;
-        let sample = Sample { values, elapsed, expected, admitted, faults };
-        let verdict =
-            watch::judge(&watch.rules, watch.threshold, &watch.channels, clock, memory, sample);
-        if verdict.restart {
-            predictor.restart();
-        }
-        if verdict.step {
-            expected.copy_from_slice(predictor.step(admitted));
-        }
-        verdict
-    }
-
-    /// The same for what would be sent to a device.
-    pub fn judge(&mut self, sent: &Sent) -> Told {
-        let verdict = self.step(sent.values.as_deref(), sent.elapsed);
-        let faults = self.faults.iter().map(|fault| fault.map_or(0, |fault| fault as u8));
-        Told { verdict, faults: faults.collect(), prediction: self.expected.clone() }
-    }
-
-    /// The prediction of the next sample.
-    pub fn expected(&self) -> &[f32] {
-        &self.expected
-    }
-
-    /// Why values of the last sample weren't admitted.
-    pub fn faults(&self) -> &[Option<Fault>] {
-        &self.faults
-    }
-}
-
-/// What a model says is watched for.
-fn watch_of(model: &Model) -> Cow<'_, Watch> {
-    let none = || Cow::Owned(Watch::none(model.header.inputs));
-    model.watch.as_ref().map_or_else(none, Cow::Borrowed)
 }

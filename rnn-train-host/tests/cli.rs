@@ -158,6 +158,51 @@ fn a_log_past_the_watch() {
 }
 
 #[test]
+fn a_model_that_learns_from_a_log() {
+    let folder = trained();
+    let folder = folder.path();
+    // From some day on the same, 30 ppm higher.
+    let log = fs::read_to_string(CO2).unwrap();
+    let lines = log.lines().enumerate().map(|(t, line)| match line.split_once(',') {
+        Some((date, value)) if t > 1500 => match value.parse::<f64>() {
+            Ok(value) => format!("{date},{}", value + 30.0),
+            Err(_) => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    });
+    fs::write(folder.join("higher.csv"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+
+    let adapt = ["adapt", "co2.rnn", "higher.csv", "--skip", "1500"];
+    let files = ["--out", "new.rnn", "--picture", "adapted.svg"];
+    let text = succeeds(folder, &[&adapt[..], &files].concat());
+    assert!(text.contains("persistence") && text.contains("new.rnn written"), "{text}");
+    assert!(text.contains("Adapted against frozen: "), "{text}");
+    let svg = fs::read_to_string(folder.join("adapted.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("frozen") && svg.contains("adapted"));
+    succeeds(folder, &["eval", "new.rnn", CO2]);
+
+    let found = json(&succeeds(folder, &[&adapt[..], &["--json"]].concat()));
+    let rmse = |of: &str| found[of]["rmse"].as_f64().unwrap();
+    assert!(rmse("persistence") > 0.0 && rmse("adapted") > 0.0, "{found}");
+    let ratio = rmse("adapted") / rmse("frozen");
+    assert!((found["ratio"].as_f64().unwrap() - ratio).abs() < 1e-12, "{found}");
+    let events = found["events"].as_array().unwrap();
+    let count = |what: &str| events.iter().filter(|event| event["event"] == what).count();
+    for what in ["taken_over", "rolled_back", "restarted"] {
+        assert_eq!(found[what], count(what), "{found}");
+    }
+    // Of the readout alone, all but the readout stays.
+    let readout = ["--readout-only", "--json", "--out", "readout.rnn"];
+    let found = json(&succeeds(folder, &[&adapt[..], &readout].concat()));
+    assert_eq!(found["readout_only"], true);
+
+    fails(folder, 2, &[&adapt[..], &["--block", "0"]].concat());
+    fails(folder, 2, &[&adapt[..], &["--block", "4097"]].concat());
+    let error = fails(folder, 1, &["adapt", "co2.rnn", "none.csv", "--out", "none.rnn"]);
+    assert!(error.contains("none.csv") && !folder.join("none.rnn").exists(), "{error}");
+}
+
+#[test]
 fn wrong_use_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [

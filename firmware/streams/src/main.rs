@@ -1,4 +1,5 @@
-//! Long streams on the target, and whether steps of integers take the same instructions for every input.
+//! Long streams on the target, learning on it, and whether steps of integers take the same instructions for
+//! every input.
 //! Each is a line of JSON in the log; the exit code tells whether all held. No model is needed: the streams
 //! bring their own weights.
 #![no_std]
@@ -6,6 +7,7 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
+use rnn_core::check::adaptations::{ADAPTATIONS, Adaptation, SAMPLES};
 use rnn_core::check::streams::{INPUTS, STREAMS, Stream, with_integers};
 use rnn_core::kernel::integer::LAYOUT;
 use rnn_core::quant::block::Format;
@@ -36,6 +38,9 @@ fn main() -> ! {
             });
             report("the same instructions for 10000 inputs", name, constant == Some(true));
         }
+    }
+    for Adaptation { name, run, expected } in ADAPTATIONS {
+        report("2000 samples learnt", name, run(SAMPLES) == expected);
     }
     support::exit(failed.min(1))
 }

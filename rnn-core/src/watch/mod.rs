@@ -123,6 +123,11 @@ impl Verdict {
         out_of_range: false,
         alarm: false,
     };
+
+    /// Whether the sample was let in whole, by a stream that is seen clearly: something to learn from.
+    pub fn is_sound(&self, faults: &[Option<Fault>]) -> bool {
+        self.step && self.sight == Sight::Clear && faults.iter().all(Option::is_none)
+    }
 }
 
 /// A sample, what was predicted for it, and what is made of it, as slices of I values.

@@ -145,7 +145,7 @@ fn threshold(text: &str) -> Result<f32, String> {
 }
 
 /// The time of a row, as far as it is known; else its number.
-fn stamp(table: &Table, t: usize) -> String {
+pub(super) fn stamp(table: &Table, t: usize) -> String {
     table.time.as_ref().map_or_else(|| t.to_string(), |time| time.written(t))
 }
 

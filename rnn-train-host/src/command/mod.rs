@@ -1,5 +1,6 @@
 //! The subcommands: each takes its arguments and returns what goes to standard output.
 
+pub(crate) mod adapt;
 pub(crate) mod detect;
 pub(crate) mod device;
 pub(crate) mod eval;

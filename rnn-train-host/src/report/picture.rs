@@ -17,9 +17,9 @@ const SHOWN: usize = 120;
 /// A bar that is longer than this multiple of the network's is cut off.
 const LONGEST_BAR: f64 = 2.5;
 
-const INK: RGBColor = RGBColor(40, 44, 52);
-const PALE: RGBColor = RGBColor(176, 182, 192);
-const ACCENT: RGBColor = RGBColor(214, 86, 28);
+pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
+pub(super) const PALE: RGBColor = RGBColor(176, 182, 192);
+pub(super) const ACCENT: RGBColor = RGBColor(214, 86, 28);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 

@@ -47,12 +47,19 @@ pub(crate) fn sizes(elf: &Path) -> Result<Sizes> {
 /// Walks the calls from the one function with this path, such as `app::step`; generics and hashes are
 /// left away.
 pub(crate) fn walk(cpu: &str, elf: &Path, root: &str) -> Result<Walk> {
-    let program = disassemble(cpu, elf)?;
-    match program.find(root)[..] {
-        [entry] => Ok(calls::walk(&program, entry)),
-        [] => bail!("{} has no function {root}", elf.display()),
-        ref several => bail!("{} has {} functions {root}", elf.display(), several.len()),
+    let mut walks = walks(cpu, elf, root)?;
+    match (walks.pop(), walks.len()) {
+        (Some(walk), 0) => Ok(walk),
+        (_, others) => bail!("{} has {} functions {root}", elf.display(), others + 1),
     }
+}
+
+/// The same from every function with this path, one at least: those of a generic one.
+pub(crate) fn walks(cpu: &str, elf: &Path, root: &str) -> Result<Vec<Walk>> {
+    let program = disassemble(cpu, elf)?;
+    let entries = program.find(root);
+    ensure!(!entries.is_empty(), "{} has no function {root}", elf.display());
+    Ok(entries.iter().map(|&entry| calls::walk(&program, entry)).collect())
 }
 
 /// Disassembles an ELF file for a core, such as `cortex-m4`.

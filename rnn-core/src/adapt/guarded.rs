@@ -1,0 +1,51 @@
+//! Learning behind a watch.
+
+use super::{Adapter, Event, Learner};
+use crate::watch::guard::Fault;
+use crate::watch::{Verdict, Watch, Watcher};
+
+/// An [`Adapter`] behind its [`Watch`]: what isn't let in reaches neither a network's state nor its
+/// weights. An alarm alone keeps nothing out, for what is new is what there is to learn.
+#[derive(Clone)]
+pub struct Guarded<'m, L: Learner<Sample = [f32; I]>, const I: usize> {
+    adapter: Adapter<'m, L>,
+    watcher: Watcher<'m, I>,
+}
+
+impl<'m, L: Learner<Sample = [f32; I]>, const I: usize> Guarded<'m, L, I> {
+    /// Before the first sample, with an adapter at rest.
+    pub fn new(adapter: Adapter<'m, L>, watch: &'m Watch<I>) -> Self {
+        Guarded { adapter, watcher: Watcher::new(watch) }
+    }
+
+    /// Judges a sample, `elapsed` sampling periods after the last call, predicts the next one from what
+    /// is admitted of it, and learns from it where it is sound; see [`Watcher::judge`].
+    pub fn step(&mut self, sample: Option<&[f32; I]>, elapsed: f32) -> (Verdict, Option<Event>) {
+        let Guarded { adapter, watcher } = self;
+        let verdict = watcher.judge(sample, elapsed);
+        if verdict.restart {
+            adapter.rest();
+        }
+        let mut event = None;
+        if verdict.step {
+            event = adapter.step(watcher.admitted(), !verdict.is_sound(watcher.faults()));
+            watcher.expect(*adapter.prediction());
+        }
+        (verdict, event)
+    }
+
+    /// The prediction of the next sample; NaN before the first.
+    pub fn prediction(&self) -> &[f32; I] {
+        self.watcher.expected()
+    }
+
+    /// Why a value of the last sample wasn't admitted.
+    pub fn faults(&self) -> &[Option<Fault>; I] {
+        self.watcher.faults()
+    }
+
+    /// What learns.
+    pub fn adapter(&self) -> &Adapter<'m, L> {
+        &self.adapter
+    }
+}
