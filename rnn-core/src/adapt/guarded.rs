@@ -9,12 +9,12 @@ use crate::watch::{Verdict, Watch, Watcher};
 #[derive(Clone)]
 pub struct Guarded<'m, L: Learner<Sample = [f32; I]>, const I: usize> {
     adapter: Adapter<'m, L>,
-    watcher: Watcher<'m, I>,
+    watcher: Watcher<I>,
 }
 
 impl<'m, L: Learner<Sample = [f32; I]>, const I: usize> Guarded<'m, L, I> {
     /// Before the first sample, with an adapter at rest.
-    pub fn new(adapter: Adapter<'m, L>, watch: &'m Watch<I>) -> Self {
+    pub fn new(adapter: Adapter<'m, L>, watch: &Watch<I>) -> Self {
         Guarded { adapter, watcher: Watcher::new(watch) }
     }
 
