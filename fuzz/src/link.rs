@@ -1,7 +1,8 @@
 //! Frames on a serial line.
 
 use rnn_core::link::{
-    Decoder, Error, Frame, Info, MAX_FRAME, Message, Prediction, Refusal, Sample, Stats, Values,
+    Decoder, Error, Frame, Info, MAX_FRAME, Message, Prediction, Refusal, Sample, Slot, Stats,
+    Values,
 };
 use rnn_core::watch::Verdict;
 use rnn_core::watch::guard::Sight;
@@ -77,7 +78,8 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         alarm: false,
     };
     let values = Values::new(&raw);
-    let info = Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xDEAD_0000 };
+    let slot = Some(Slot { number: 2, sequence: 7 });
+    let info = Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xDEAD_0000, slot };
     let messages = [
         ("hello", Message::Hello),
         ("info", Message::Info(info)),
