@@ -1,10 +1,10 @@
 //! `cargo xtask test`: everything that can be checked, on the host and on the emulated chip.
 
-use crate::board::{BOARDS, Board, MAIN};
+use crate::board::{BOARDS, Board, MAIN, REAL, REAL_IN_QEMU};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Steps, Tally};
-use crate::{chip, mcu, prove, setup};
+use crate::{chip, images, mcu, prove, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     if arguments.board.is_empty() {
         host(&mut steps);
         chips(&mut steps, &BOARDS.iter().collect::<Vec<_>>())?;
+        real_boards(&mut steps);
     } else {
         chips(&mut steps, &arguments.board)?;
     }
@@ -71,6 +72,18 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
     Ok(())
 }
 
+/// The real boards' images, and the one that QEMU runs too.
+fn real_boards(steps: &mut Steps) {
+    for board in &REAL {
+        steps.step(&format!("lints of the firmware, {}", board.name), |_| {
+            check(&mut images::lints(board)?)
+        });
+        steps.step(&format!("image, {}", board.name), |_| images::test(board));
+    }
+    let (board, machine) = REAL_IN_QEMU;
+    steps.step(&format!("image of {} in QEMU, {machine}", board.name), |_| images::test_in_qemu());
+}
+
 fn host(steps: &mut Steps) {
     let root = root();
     let in_root = |arguments: &[&str]| {
@@ -81,11 +94,12 @@ fn host(steps: &mut Steps) {
     steps.step("formatting", |_| {
         check(&mut in_root(&["fmt", "--all", "--check"]))?;
         // `--all` would go on to the core, which lies in another workspace.
-        let boards = BOARDS.iter().map(|board| board.name);
+        let boards = BOARDS.iter().chain(&REAL).map(|board| board.name);
         let mut format = cargo(&root.join("firmware"));
         format.args(["fmt", "--check"]);
-        for package in
-            ["app", "counts", "self-tests", "streams", "support"].into_iter().chain(boards)
+        for package in ["app", "counts", "self-tests", "station", "streams", "support"]
+            .into_iter()
+            .chain(boards)
         {
             format.args(["--package", package]);
         }

@@ -14,7 +14,7 @@ mod models;
 use embedded::{CHANNELS, FILE, HIDDEN, OUTPUTS, Predictor, Stream, WINDOW};
 use error_meter::ErrorMeter;
 use rnn_core::link::{
-    self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values,
+    self, Decoder, Frame, Info, MAX_FRAME, Message, OWN, Refusal, Sample, Stats, Values,
 };
 use rnn_core::watch::Verdict;
 
@@ -82,6 +82,11 @@ struct Samples {
 }
 
 impl Samples {
+    /// Before the first one.
+    fn start() -> Self {
+        Self { stream: Stream::start(), errors: ErrorMeter::new(), last: None, steps: 0 }
+    }
+
     /// Takes a sample, or that none came; one that comes twice is answered twice and taken once.
     fn take(
         &mut self,
@@ -114,16 +119,33 @@ pub struct App {
 impl App {
     /// Starts with the state at rest.
     pub fn new() -> Self {
-        Self {
-            samples: Samples {
-                stream: Stream::start(),
-                errors: ErrorMeter::new(),
-                last: None,
-                steps: 0,
-            },
-            decoder: Decoder::new(),
-            link_errors: 0,
-        }
+        Self { samples: Samples::start(), decoder: Decoder::new(), link_errors: 0 }
+    }
+
+    /// Puts the state to rest: the samples come from elsewhere from now on.
+    pub fn restart(&mut self) {
+        self.samples = Samples::start();
+    }
+
+    /// Takes a sample of the board's own sensor, or that none came; tells the host unasked, first the
+    /// sample, as the host would send it, then the answer (see [`OWN`]).
+    #[inline(never)]
+    pub fn on_own_sample(
+        &mut self,
+        sample: Option<&[f32; CHANNELS]>,
+        elapsed: f32,
+        board: &mut impl Board,
+    ) -> Event {
+        let sequence = self.samples.last.map_or(OWN, |(last, _)| last.wrapping_add(1) | OWN);
+        let values = sample.map(|values| values.map(f32::to_le_bytes));
+        let question = match &values {
+            Some(raw) => Message::Sample(Sample { elapsed, values: Values::new(raw) }),
+            None => Message::Silence(elapsed),
+        };
+        send(Frame { sequence, message: question }, board);
+        let (answer, event) = self.samples.take(sequence, sample, elapsed);
+        send(Frame { sequence, message: answer.message() }, board);
+        event
     }
 
     /// Takes one received byte; answers through `board` when it completes a question.
@@ -173,10 +195,7 @@ impl App {
                 (Message::Refused(Refusal::NotAQuestion), Event::Refused)
             }
         };
-        let answer = Frame { sequence: frame.sequence, message: answer };
-        if let Ok(bytes) = answer.encode(&mut [0; MAX_FRAME]) {
-            board.send(bytes);
-        }
+        send(Frame { sequence: frame.sequence, message: answer }, board);
         Some(event)
     }
 
@@ -194,6 +213,12 @@ impl App {
     /// samples' unit; for the log (see [`ErrorMeter`] for how exact it is).
     pub fn rms_error(&self) -> f32 {
         self.samples.errors.rms()
+    }
+}
+
+fn send(frame: Frame<'_>, board: &mut impl Board) {
+    if let Ok(bytes) = frame.encode(&mut [0; MAX_FRAME]) {
+        board.send(bytes);
     }
 }
 

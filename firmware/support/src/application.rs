@@ -1,7 +1,7 @@
 //! The application on the serial line.
 
 use crate::serial::{Serial, Uart};
-use crate::{exit, kernel, stack};
+use crate::{exit, fault, kernel, stack};
 use app::{App, Board, Event, embedded};
 use defmt::{info, warn};
 
@@ -28,7 +28,9 @@ impl<U: Uart> Board for Serial<U> {
 
 /// Answers on the UART `U` until the host asks to stop.
 pub fn serve<U: Uart>() -> ! {
-    kernel::expect();
+    if !kernel::expect() {
+        exit(fault::KERNEL)
+    }
     let Some(mut serial) = Serial::<U>::start() else { exit(1) };
     let mut app = App::new();
     info!(
