@@ -12,6 +12,8 @@ const CONTROL_1: [u8; 2] = [0x20, 0x57];
 const CONTROL_4: [u8; 2] = [0x23, 0x88];
 /// OUT_X_L_A, and that the address counts on.
 const VALUES: [u8; 1] = [0x28 | 0x80];
+/// Bytes of the longest of these.
+pub(crate) const LONGEST: usize = 2;
 /// In units of g; the 12 bits are the upper ones of 16.
 const G_PER_STEP: f32 = 0.98e-3 / 16.0;
 /// A bus on which a line is held down would wait for ever.

@@ -42,11 +42,11 @@ impl Hardware for Parts<'_> {
 }
 
 #[embassy_executor::main]
-async fn main(_: Spawner) {
+async fn main(_spawner: Spawner) {
     let chip = embassy_nrf::init(Default::default());
     let mut config = wdt::Config::default();
     config.timeout_ticks = station::WATCHDOG_MS * 32_768 / 1000;
-    config.action_during_debug_halt = wdt::HaltConfig::PAUSE;
+    config.action_during_debug_halt = wdt::HaltConfig::Pause;
     // It runs on through a restart of the chip; only one that is set up otherwise is refused.
     let Ok((_, [watchdog])) = Watchdog::try_new(chip.WDT, config) else { return };
     // To the debugger on the board, and from there over USB.
@@ -64,9 +64,9 @@ async fn main(_: Spawner) {
         &mut received,
         &mut sent,
     );
-    // The bus of the board's own sensors.
-    let config = twim::Config::default();
-    let bus = Twim::new(chip.TWISPI0, Interrupts, chip.P0_16, chip.P0_08, config, &mut []);
+    // The bus of the board's own sensors, and room for what is sent from flash.
+    let (config, mut room) = (twim::Config::default(), [0; accelerometer::LONGEST]);
+    let bus = Twim::new(chip.TWISPI0, Interrupts, chip.P0_16, chip.P0_08, config, &mut room);
     let accelerometer = Accelerometer::new(bus);
     let lamp = Output::new(chip.P0_21, Level::Low, OutputDrive::Standard);
     let _column = Output::new(chip.P0_28, Level::Low, OutputDrive::Standard);

@@ -40,11 +40,11 @@ impl Hardware for Parts {
 }
 
 #[embassy_executor::main]
-async fn main(_: Spawner) {
+async fn main(_spawner: Spawner) {
     let chip = embassy_nrf::init(Default::default());
     let mut config = wdt::Config::default();
     config.timeout_ticks = station::WATCHDOG_MS * 32_768 / 1000;
-    config.action_during_debug_halt = wdt::HaltConfig::PAUSE;
+    config.action_during_debug_halt = wdt::HaltConfig::Pause;
     // It runs on through a restart of the chip; only one that is set up otherwise is refused.
     let Ok((_, [watchdog])) = Watchdog::try_new(chip.WDT, config) else { return };
     // To the debugger on the board, and from there over USB.

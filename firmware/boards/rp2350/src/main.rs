@@ -54,7 +54,7 @@ impl Hardware for Parts {
 }
 
 #[embassy_executor::main]
-async fn main(_: Spawner) {
+async fn main(_spawner: Spawner) {
     let chip = embassy_rp::init(Default::default());
     let mut watchdog = Watchdog::new(chip.WATCHDOG);
     watchdog.pause_on_debug(true);

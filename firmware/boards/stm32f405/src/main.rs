@@ -42,7 +42,7 @@ impl Hardware for Parts {
 }
 
 #[embassy_executor::main]
-async fn main(_: Spawner) {
+async fn main(_spawner: Spawner) {
     let (Some(chip), Some(core)) = (Peripherals::take(), cortex_m::Peripherals::take()) else {
         return;
     };

@@ -24,6 +24,8 @@ impl Sensor {
         common.ccr().modify(|_, w| w.vbate().disabled().tsvrefe().enabled());
         // The longest sampling time: the sensor asks for 10 us.
         adc.smpr1().modify(|_, w| w.smp16().cycles480());
+        // SAFETY: the number of a channel that there is.
+        #[allow(unsafe_code)]
         adc.sqr3().modify(|_, w| unsafe { w.sq1().bits(16) });
         adc.cr2().modify(|_, w| w.adon().enabled());
         Self(adc)
