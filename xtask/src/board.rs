@@ -107,9 +107,26 @@ pub(crate) static REAL_IN_QEMU: (&Board, &str) = (&REAL[2], "netduinoplus2");
 impl Board {
     /// The emulated board of this name.
     pub(crate) fn named(name: &str) -> Result<&'static Self, String> {
-        let names = || BOARDS.each_ref().map(|board| board.name).join(", ");
-        let board = BOARDS.iter().find(|board| board.name == name);
-        board.ok_or_else(|| format!("there are {}", names()))
+        Self::among(BOARDS.iter(), name)
+    }
+
+    /// The board of this name, emulated or real.
+    pub(crate) fn named_of_all(name: &str) -> Result<&'static Self, String> {
+        Self::among(BOARDS.iter().chain(&REAL), name)
+    }
+
+    fn among(
+        mut boards: impl Iterator<Item = &'static Self> + Clone,
+        name: &str,
+    ) -> Result<&'static Self, String> {
+        let names = boards.clone().map(|board| board.name).collect::<Vec<_>>();
+        let board = boards.find(|board| board.name == name);
+        board.ok_or_else(|| format!("there are {}", names.join(", ")))
+    }
+
+    /// Whether it is a real one.
+    pub(crate) fn is_real(&self) -> bool {
+        REAL.iter().any(|board| board.name == self.name)
     }
 
     /// Where its target and its memory are written down; cargo must run there.
@@ -144,8 +161,11 @@ mod tests {
             named(format!("target = \"{}\"", board.target));
             named(format!("target-cpu={}\"", board.cpu));
             named(format!("target/{}\"", board.name));
-            let real = REAL.iter().any(|real| real.name == board.name);
-            named(if real { "probe-rs run --chip ".into() } else { format!("-M {} ", board.name) });
+            named(if board.is_real() {
+                "probe-rs run --chip ".into()
+            } else {
+                format!("-M {} ", board.name)
+            });
         }
         assert_eq!((MAIN.name, REAL_IN_QEMU.0.name), ("mps2-an386", "stm32f405"));
     }

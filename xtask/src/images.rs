@@ -7,6 +7,7 @@ use crate::command::{cargo, root, run as run_command};
 use crate::elf::{self, Sizes};
 use crate::firmware::{Profile, STEP};
 use crate::setup;
+use crate::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use rnn_train_host::atomic::write_atomically;
 use rnn_train_host::device::own;
@@ -105,14 +106,16 @@ pub(crate) fn lints(board: &Board) -> Result<Command> {
 }
 
 /// Builds a board's image and examines it: its size, and whether the application's work can panic.
-pub(crate) fn test(board: &Board) -> Result<()> {
+pub(crate) fn test(board: &Board, tally: &mut Tally) -> Result<()> {
     let model = model(board)?;
     let image = build(board, &model)?;
     for root in [STEP, "app::App::on_byte", "app::App::on_own_sample"] {
         elf::walk(board.cpu, &image, root)?.check(&image, root)?;
+        tally.passed += 1;
     }
     if board.name == "rp2350" {
         boot_block(&elf::section(&image, ".start_block")?)?;
+        tally.passed += 1;
     }
     let size = size(board, &image)?;
     let text = fs::read_to_string(path()).with_context(|| path().display().to_string())?;
@@ -124,6 +127,7 @@ pub(crate) fn test(board: &Board) -> Result<()> {
     let old =
         old.with_context(|| format!("nothing is expected of {} yet; {accept}", board.name))?;
     ensure!(fits(old, &size), "{old:?} has become {size:?}; if it must be so: {accept}");
+    tally.passed += 1;
     Ok(())
 }
 
@@ -147,12 +151,14 @@ fn boot_block((address, bytes): &(u64, Vec<u8>)) -> Result<()> {
 
 /// Runs the image of the board that QEMU has too: samples of the host, then a run with those of the board's own
 /// sensor, of which QEMU's converter gives rising ones; all bits compared.
-pub(crate) fn test_in_qemu() -> Result<()> {
+pub(crate) fn test_in_qemu(tally: &mut Tally) -> Result<()> {
     let (board, machine) = REAL_IN_QEMU;
     let tested = model(board)?;
     let image = build(board, &tested)?;
     chip::expect_no_differing_bits(machine, &tested, &image, false)?;
-    let mut watching = Watching::new(&Model::load(&tested.path)?);
+    tally.passed += 1;
+    let model = Model::load(&tested.path)?;
+    let mut watching = Watching::new(&model);
     // 64 ns for an instruction: faster than in real time.
     let mut qemu = Qemu::start(machine, &image, &["-icount", "shift=6"])?;
     let mut sound = 0;
@@ -164,6 +170,7 @@ pub(crate) fn test_in_qemu() -> Result<()> {
     let first = &comparison.first_difference;
     ensure!(comparison.differing_bits == 0, "own samples: the first difference is {first:?}");
     ensure!(sound > 10, "own samples: only {sound} were let in");
+    tally.passed += 1;
     Ok(())
 }
 

@@ -3,15 +3,17 @@
 use crate::board::{BOARDS, Board, MAIN, REAL, REAL_IN_QEMU};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
-use crate::tally::{Steps, Tally};
+use crate::tally::{Ended, Steps, Tally};
 use crate::{chip, images, mcu, prove, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only the tests on this emulated board (a folder of firmware/boards); may be repeated.
-    #[arg(long, value_name = "NAME", value_parser = Board::named)]
+    /// Only the tests of this board, emulated or real (a folder of firmware/boards); may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = Board::named_of_all)]
     board: Vec<&'static Board>,
 }
 
@@ -22,66 +24,77 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let mut steps = Steps::default();
     if arguments.board.is_empty() {
         host(&mut steps);
-        chips(&mut steps, &BOARDS.iter().collect::<Vec<_>>())?;
-        real_boards(&mut steps);
+        chips(&mut steps, &BOARDS.iter().chain(&REAL).collect::<Vec<_>>())?;
     } else {
         chips(&mut steps, &arguments.board)?;
     }
     Ok(steps.summary())
 }
 
-/// On each of these boards. The main one runs every model; the others, of which the cells are the
-/// same source, one with each cell.
+/// On each of these boards, as many at a time as there are processors: the emulator and the last, whole
+/// optimisation of an image use one each.
 fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
-    for board in boards {
-        let models = chip::models(board)?;
-        steps.step(&format!("lints of the firmware, {}", board.core), |_| {
-            let model = &models[0].path;
-            let mut clippy = firmware::command("clippy", board, model, Profile::Release);
-            for package in ["app", "counts", "streams", "support"] {
-                clippy.args(["--package", package]);
-            }
-            check(clippy.args(["--", "-D", "warnings"]))
-        });
-    }
-    for board in boards {
-        let models = chip::models(board)?;
-        let main = board.name == MAIN.name;
-        let of = |profile| move |model| (model, profile);
-        let release = models.iter().filter(|model| main || model.everywhere);
-        // For size the compiler inlines less, and other panics may stay: all is checked again.
-        let small = models.iter().filter(|model| main && model.small_too);
-        for (model, profile) in
-            release.map(of(Profile::Release)).chain(small.map(of(Profile::Small)))
-        {
-            let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
-            steps.step(&name, |tally| chip::test(board, model, profile, tally));
+    let (queue, steps) = (Mutex::new(boards.iter()), Mutex::new(steps));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let tell = |ended| steps.lock().unwrap_or_else(PoisonError::into_inner).add(ended);
+    let lane = || -> Result<()> {
+        while let Some(board) = next() {
+            if board.is_real() { real(board, tell) } else { chip(board, tell)? }
         }
-        steps.step(&format!("streams, {}", board.core), |tally| prove::test_streams(board, tally));
-        if main {
-            steps.step("promises broken on purpose", prove::test_broken);
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let lanes = thread::available_parallelism()?.get().min(boards.len());
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        let all = lanes.into_iter().map(|lane| lane.join().expect("a lane ends"));
+        all.collect()
+    })
+}
+
+/// On a board. The main one runs every model; the others, of which the cells are the same source, one with
+/// each cell.
+fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
+    let models = chip::models(board)?;
+    let main = board.name == MAIN.name;
+    tell(Ended::of(&format!("lints of the firmware, {}", board.core), |_| {
+        let mut clippy = firmware::command("clippy", board, &models[0].path, Profile::Release);
+        for package in ["app", "counts", "streams", "support"] {
+            clippy.args(["--package", package]);
         }
-        steps.step(&format!("counts, {}", board.core), |tally| {
-            let figures = mcu::measure(board)?;
-            let better = mcu::check(board, &figures)?;
-            tally.passed += figures.len();
-            better.iter().for_each(|line| println!("\n  better than expected: {line}"));
-            Ok(())
-        });
+        check(clippy.args(["--", "-D", "warnings"]))
+    }));
+    let of = |profile| move |model| (model, profile);
+    let release = models.iter().filter(|model| main || model.everywhere);
+    // For size the compiler inlines less, and other panics may stay: all is checked again.
+    let small = models.iter().filter(|model| main && model.small_too);
+    for (model, profile) in release.map(of(Profile::Release)).chain(small.map(of(Profile::Small))) {
+        let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
+        tell(Ended::of(&name, |tally| chip::test(board, model, profile, tally)));
     }
+    let name = format!("streams, {}", board.core);
+    tell(Ended::of(&name, |tally| prove::test_streams(board, tally)));
+    if main {
+        tell(Ended::of("promises broken on purpose", prove::test_broken));
+    }
+    tell(Ended::of(&format!("counts, {}", board.core), |tally| {
+        let figures = mcu::measure(board)?;
+        let better = mcu::check(board, &figures)?;
+        tally.passed += figures.len();
+        better.iter().for_each(|line| println!("better than expected, {}: {line}", board.core));
+        Ok(())
+    }));
     Ok(())
 }
 
-/// The real boards' images, and the one that QEMU runs too.
-fn real_boards(steps: &mut Steps) {
-    for board in &REAL {
-        steps.step(&format!("lints of the firmware, {}", board.name), |_| {
-            check(&mut images::lints(board)?)
-        });
-        steps.step(&format!("image, {}", board.name), |_| images::test(board));
+/// The image of a real board; that of the one that QEMU has too runs there.
+fn real(board: &Board, tell: impl Fn(Ended)) {
+    let name = format!("lints of the firmware, {}", board.name);
+    tell(Ended::of(&name, |_| check(&mut images::lints(board)?)));
+    tell(Ended::of(&format!("image, {}", board.name), |tally| images::test(board, tally)));
+    if board.name == REAL_IN_QEMU.0.name {
+        let name = format!("image in QEMU's {}, {}", REAL_IN_QEMU.1, board.name);
+        tell(Ended::of(&name, images::test_in_qemu));
     }
-    let (board, machine) = REAL_IN_QEMU;
-    steps.step(&format!("image of {} in QEMU, {machine}", board.name), |_| images::test_in_qemu());
 }
 
 fn host(steps: &mut Steps) {

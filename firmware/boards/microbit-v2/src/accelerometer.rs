@@ -43,7 +43,8 @@ impl<'d> Accelerometer<'d> {
             let g = f32::from(steps) * G_PER_STEP;
             g * g
         });
-        Some(F32Ext::sqrt(squares.iter().sum()))
+        let sum: f32 = squares.iter().sum();
+        Some(F32Ext::sqrt(sum))
     }
 
     async fn read(&mut self) -> Option<[i16; 3]> {

@@ -11,10 +11,10 @@ use stm32f4xx_hal::gpio::{PA9, PA10};
 use stm32f4xx_hal::hal_02::serial::{Read as _, Write as _};
 use stm32f4xx_hal::nb;
 use stm32f4xx_hal::pac::{Interrupt, USART1, interrupt};
-use stm32f4xx_hal::time::U32Ext;
 use stm32f4xx_hal::rcc::Rcc;
 use stm32f4xx_hal::serial::config::InvalidConfig;
-use stm32f4xx_hal::serial::{Config, RxListen, Rx, Serial, Tx};
+use stm32f4xx_hal::serial::{Config, Rx, RxListen, Serial, Tx};
+use stm32f4xx_hal::time::U32Ext;
 
 /// What the interrupt needs; `None` until [`Line::start`].
 static RECEIVER: Mutex<RefCell<Option<Rx<USART1>>>> = Mutex::new(RefCell::new(None));
