@@ -65,6 +65,8 @@ pub async fn run(mut line: impl Read + Write, mut board: impl Hardware) -> ! {
         PERIOD.as_millis()
     );
     let (mut app, mut outbox, mut received) = (App::new(), Outbox::new(), [0; 64]);
+    // Whatever the start has put on the line ends with a zero.
+    let _ = line.write_all(&[0]).await;
     let mut own = OWN;
     let start = Instant::now();
     // When the host was heard; when the last sample was due or given, and when the next one is due.
@@ -107,7 +109,7 @@ pub async fn run(mut line: impl Read + Write, mut board: impl Hardware) -> ! {
             let values = sample.map(|value| [value; embedded::CHANNELS]);
             let event = app.on_own_sample(values.as_ref(), elapsed, &mut outbox);
             outbox.empty_into(&mut line).await;
-            (last, due) = (now, due + PERIOD);
+            (last, due) = (now, (due + PERIOD).max(now));
             if sample.is_some() {
                 well = now;
             }
