@@ -65,8 +65,6 @@ pub async fn run(mut line: impl Read + Write, mut board: impl Hardware) -> ! {
         PERIOD.as_millis()
     );
     let (mut app, mut outbox, mut received) = (App::new(), Outbox::new(), [0; 64]);
-    // Whatever the start has put on the line ends with a zero.
-    let _ = line.write_all(&[0]).await;
     let mut own = OWN;
     let start = Instant::now();
     // When the host was heard; when the last sample was due or given, and when the next one is due.

@@ -5,16 +5,20 @@ use embedded_io_async::Write;
 use rnn_core::link::MAX_FRAME;
 use support::stack;
 
-/// Room for a sample and the answer to it; what else the application asks of a board.
+/// A zero, a sample and the answer to it.
+const ROOM: usize = 1 + 2 * MAX_FRAME;
+
+/// Frames that wait; what else the application asks of a board.
 pub(crate) struct Outbox {
-    bytes: [u8; 2 * MAX_FRAME],
+    bytes: [u8; ROOM],
     length: usize,
     lost: u32,
 }
 
 impl Outbox {
+    /// Begins with a zero: whatever the start has put on the line ends there.
     pub(crate) fn new() -> Self {
-        Self { bytes: [0; 2 * MAX_FRAME], length: 0, lost: 0 }
+        Self { bytes: [0; ROOM], length: 1, lost: 0 }
     }
 
     /// Counts that received bytes were lost.
