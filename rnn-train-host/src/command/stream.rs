@@ -123,9 +123,9 @@ fn listen(arguments: &Arguments) -> Result<Output> {
     )?;
     drop(live);
     let predicted = report.comparison.predictions.iter().map(|values| f64::from(values[target]));
-    let pairs = values.iter().skip(1).zip(predicted);
-    let errors: Errors =
-        pairs.filter_map(|(value, predicted)| Some((f64::from((*value)?), predicted))).collect();
+    // The prediction made with a sample is that of the next one.
+    let pairs = values.into_iter().skip(1).zip(predicted);
+    let errors: Errors = pairs.filter_map(|(value, predicted)| Some((value?, predicted))).collect();
     if arguments.json {
         let mut json = json!(report);
         json["rmse"] = json!(errors.rmse());
