@@ -24,7 +24,7 @@ pub fn listen(
     let mut own = Own {
         line,
         decoder: Decoder::new(),
-        told: VecDeque::new(),
+        heard: VecDeque::new(),
         sample: None,
         next: OWN,
         damaged: 0,
@@ -43,8 +43,8 @@ pub fn listen(
 struct Own<'l, L> {
     line: &'l mut L,
     decoder: Decoder,
-    /// Heard and not yet asked for.
-    told: VecDeque<(Sent, Told)>,
+    /// Bytes that have come and were not yet looked at.
+    heard: VecDeque<u8>,
     /// The sample to which no answer has been heard.
     sample: Option<Sent>,
     /// The number of the next sample.
@@ -59,10 +59,7 @@ impl<L: Read> Own<'_, L> {
         let deadline = Instant::now() + patience;
         let mut buffer = [0; MAX_FRAME];
         while Instant::now() < deadline {
-            if let Some(told) = self.told.pop_front() {
-                return Ok(told);
-            }
-            for &byte in received(self.line, &mut buffer)? {
+            while let Some(byte) = self.heard.pop_front() {
                 let frame = match self.decoder.push(byte) {
                     Some(Ok(frame)) => frame,
                     Some(Err(error @ Error::Version(_))) => return Err(error.into()),
@@ -91,12 +88,13 @@ impl<L: Read> Own<'_, L> {
                         self.sample = Some(Sent { values: None, elapsed });
                     }
                     (Message::Prediction(prediction), Some(sent)) => {
-                        self.told.push_back((sent, prediction.into()));
                         self.next = self.next.wrapping_add(1) | OWN;
+                        return Ok((sent, prediction.into()));
                     }
                     (other, _) => bail!("the board said, beside the point: {other:?}"),
                 }
             }
+            self.heard.extend(received(self.line, &mut buffer)?);
         }
         bail!(
             "the board told of no sample of its own within {patience:?} ({} damaged frames so far): is its model \
