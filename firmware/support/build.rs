@@ -13,8 +13,14 @@ fn main() -> Result<(), String> {
     let out = Path::new(&out);
     fs::copy(&memory, out.join("memory.x"))
         .map_err(|error| format!("{}: {error}", memory.display()))?;
-    // The interrupt table is made by `interrupts!`; no handler has a default.
-    fs::write(out.join("device.x"), "").map_err(|error| error.to_string())?;
+    // The interrupt table is made by `interrupts!`; no handler has a default. A real chip's crate brings
+    // both, and no earlier build's file may stand before that.
+    let device = out.join("device.x");
+    match env::var_os("CARGO_FEATURE_EMULATED") {
+        Some(_) => fs::write(device, "").map_err(|error| error.to_string())?,
+        None if device.exists() => fs::remove_file(device).map_err(|error| error.to_string())?,
+        None => {}
+    }
     println!("cargo::rustc-link-search={}", out.display());
     Ok(())
 }

@@ -10,8 +10,10 @@ fn root() -> PathBuf {
 
 /// The chapters: their names and texts.
 fn chapters() -> Vec<(String, String)> {
-    let folder = fs::read_dir(root().join("docs/src")).expect("the book's folder");
-    let paths = folder.map(|entry| entry.expect("an entry").path());
+    let folders = ["docs/src", "docs/src/boards"].map(|folder| root().join(folder));
+    let entries =
+        folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the book's folder"));
+    let paths = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file());
     let chapters = paths.map(|path| (path.display().to_string(), read(&path)));
     chapters.collect()
 }

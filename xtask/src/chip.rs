@@ -23,7 +23,7 @@ use rnn_train_host::text::generate::{Options, generate, generate_by};
 use rnn_train_host::watch::{Watch, Watching};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Samples streamed per model.
 pub(crate) const SAMPLES: usize = 300;
@@ -210,21 +210,33 @@ fn random_watch(channels: usize) -> Watch {
 
 /// Streams samples through the chip, or lets it write a text; fails when anything is wrong.
 fn stream(board: &Board, tested: &Tested, built: &firmware::Built) -> Result<()> {
-    let differing = differing_bits(board, tested, built)?;
+    expect_no_differing_bits(board.name, tested, &built.app, true)
+}
+
+/// Fails when a bit differs from the host's.
+pub(crate) fn expect_no_differing_bits(
+    machine: &str,
+    tested: &Tested,
+    image: &Path,
+    logs: bool,
+) -> Result<()> {
+    let differing = differing_bits(machine, tested, image, logs)?;
     ensure!(differing == 0, "{differing} bits (of a text: symbols) differ from the host's");
     Ok(())
 }
 
-/// Bits of the chip's predictions that differ from the host's; of a text its symbols.
+/// Bits of the chip's predictions that differ from the host's; of a text its symbols. `logs`: whether
+/// QEMU shows the firmware's log, as it does where that goes through semihosting.
 pub(crate) fn differing_bits(
-    board: &Board,
+    machine: &str,
     tested: &Tested,
-    built: &firmware::Built,
+    image: &Path,
+    logs: bool,
 ) -> Result<u64> {
     let model = Model::load(&tested.path)?;
-    let device = Device::Qemu(board.name.into());
+    let device = Device::Qemu(machine.into());
     if let Task::Text(_) = model.header.task {
-        return differing_symbols(&device, &model, built);
+        return differing_symbols(&device, &model, image);
     }
     let samples = samples(model.header.inputs);
     let mut watching = Watching::new(&model);
@@ -236,7 +248,7 @@ pub(crate) fn differing_bits(
         sights.insert(told.verdict.sight as u8);
         told
     };
-    let report = device::run(&device, Some(&built.app), model.info()?, samples, judge, |_| Ok(()))?;
+    let report = device::run(&device, Some(image), model.info()?, samples, judge, |_| Ok(()))?;
     if model.watch.is_some() {
         ensure!(kinds.len() == Fault::ALL.len(), "only the faults {kinds:?} came up");
         ensure!(sights.len() == 3, "only the sights {sights:?} came up");
@@ -254,16 +266,18 @@ pub(crate) fn differing_bits(
         report.link_errors,
         report.queue_overflows
     );
-    let last = report.log.last().context("the firmware logged nothing")?;
-    ensure!(last.contains(&format!("{steps} steps")), "the log ends with {last:?}");
+    if logs {
+        let last = report.log.last().context("the firmware logged nothing")?;
+        ensure!(last.contains(&format!("{steps} steps")), "the log ends with {last:?}");
+    }
     Ok(comparison.differing_bits)
 }
 
 /// Lets the chip write, at a temperature at which a small difference soon leads elsewhere.
-fn differing_symbols(device: &Device, model: &Model, built: &firmware::Built) -> Result<u64> {
+fn differing_symbols(device: &Device, model: &Model, image: &Path) -> Result<u64> {
     let options = Options { length: SAMPLES, temperature: 0.7, seed: 4 };
     let expected = generate(model, "bad", &options)?.text;
-    let (written, _) = device::converse(device, Some(&built.app), model.info()?, |session| {
+    let (written, _) = device::converse(device, Some(image), model.info()?, |session| {
         generate_by(model, "bad", &options, |symbol, temperature, random| {
             let sent = Sent::timeless(&[f32::from(symbol), temperature, random]);
             Ok(session.step(&sent)?.prediction.first().map_or(0, |&next| next as u16))

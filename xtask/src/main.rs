@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask test`, `demo`, `prove`, `mcu`, `bench`, `fuzz`, `mutants`,
+//! Project commands: `cargo xtask test`, `demo`, `prove`, `mcu`, `images`, `bench`, `fuzz`, `mutants`,
 //! `miri`. They set up what is missing.
 
 mod bench;
@@ -10,6 +10,7 @@ mod elf;
 mod firmware;
 mod flood;
 mod fuzz;
+mod images;
 mod mcu;
 mod miri;
 mod mutants;
@@ -32,6 +33,8 @@ enum Arguments {
     Demo,
     /// Counts the instructions of a step on every emulated chip
     Mcu(mcu::Arguments),
+    /// Builds the images of the real boards and prints their sizes
+    Images(images::Arguments),
     /// Shows the promises that can be shown in minutes, a JSON line each
     Prove(prove::Arguments),
     /// Measures the speed of training and streaming on this machine
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let held = match Arguments::parse() {
         Arguments::Test(arguments) => test::run(&arguments),
         Arguments::Mcu(arguments) => mcu::run(&arguments),
+        Arguments::Images(arguments) => images::run(&arguments),
         Arguments::Prove(arguments) => prove::run(&arguments),
         Arguments::Demo => demo::run(),
         Arguments::Bench(arguments) => bench::run(&arguments),

@@ -250,7 +250,7 @@ fn images(
         let promise = name("steps over all kinds of inputs that took the same instructions");
         say(Proof { promise, held: true, figure: measured.steps.into() })?;
     }
-    let differing = chip::differing_bits(board, tested, &built)?;
+    let differing = chip::differing_bits(board.name, tested, &built.app, true)?;
     say(Proof {
         promise: name("bits that differ from the host's"),
         held: differing == 0,
@@ -287,7 +287,7 @@ fn broken(say: &mut impl FnMut(Proof) -> Result<()>) -> Result<()> {
             ),
             _ => (
                 "the last bit of predictions turned over",
-                chip::differing_bits(MAIN, tested, &built)? > 0,
+                chip::differing_bits(MAIN.name, tested, &built.app, true)? > 0,
             ),
         };
         say(Proof { promise: format!("it is seen: {what}"), held: seen, figure: 1 })?;

@@ -1,10 +1,10 @@
 //! `cargo xtask test`: everything that can be checked, on the host and on the emulated chip.
 
-use crate::board::{BOARDS, Board, MAIN};
+use crate::board::{BOARDS, Board, MAIN, REAL, REAL_IN_QEMU};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Ended, Steps, Tally};
-use crate::{chip, flood, mcu, prove, setup, upload};
+use crate::{chip, flood, images, mcu, prove, setup, upload};
 use anyhow::{Result, bail};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -12,8 +12,8 @@ use std::thread;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only the tests on this emulated board (a folder of firmware/boards); may be repeated.
-    #[arg(long, value_name = "NAME", value_parser = Board::named)]
+    /// Only the tests of this board, emulated or real (a folder of firmware/boards); may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = Board::named_of_all)]
     board: Vec<&'static Board>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let mut steps = Steps::default();
     if arguments.board.is_empty() {
         host(&mut steps);
-        chips(&mut steps, &BOARDS.iter().collect::<Vec<_>>())?;
+        chips(&mut steps, &BOARDS.iter().chain(&REAL).collect::<Vec<_>>())?;
     } else {
         chips(&mut steps, &arguments.board)?;
     }
@@ -39,7 +39,7 @@ fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
     let tell = |ended| steps.lock().unwrap_or_else(PoisonError::into_inner).add(ended);
     let lane = || -> Result<()> {
         while let Some(board) = next() {
-            chip(board, tell)?;
+            if board.is_real() { real(board, tell) } else { chip(board, tell)? }
         }
         Ok(())
     };
@@ -88,6 +88,17 @@ fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
     Ok(())
 }
 
+/// The image of a real board; that of the one that QEMU has too runs there.
+fn real(board: &Board, tell: impl Fn(Ended)) {
+    let name = format!("lints of the firmware, {}", board.name);
+    tell(Ended::of(&name, |_| check(&mut images::lints(board)?)));
+    tell(Ended::of(&format!("image, {}", board.name), |tally| images::test(board, tally)));
+    if board.name == REAL_IN_QEMU.0.name {
+        let name = format!("image in QEMU's {}, {}", REAL_IN_QEMU.1, board.name);
+        tell(Ended::of(&name, images::test_in_qemu));
+    }
+}
+
 fn host(steps: &mut Steps) {
     let root = root();
     let in_root = |arguments: &[&str]| {
@@ -98,11 +109,12 @@ fn host(steps: &mut Steps) {
     steps.step("formatting", |_| {
         check(&mut in_root(&["fmt", "--all", "--check"]))?;
         // `--all` would go on to the core, which lies in another workspace.
-        let boards = BOARDS.iter().map(|board| board.name);
+        let boards = BOARDS.iter().chain(&REAL).map(|board| board.name);
         let mut format = cargo(&root.join("firmware"));
         format.args(["fmt", "--check"]);
-        for package in
-            ["app", "counts", "self-tests", "streams", "support"].into_iter().chain(boards)
+        for package in ["app", "counts", "self-tests", "station", "streams", "support"]
+            .into_iter()
+            .chain(boards)
         {
             format.args(["--package", package]);
         }

@@ -25,7 +25,7 @@ use embedded::{FILE, HIDDEN, SETTINGS, WINDOW};
 use embedded_storage::nor_flash::NorFlash;
 use error_meter::ErrorMeter;
 use rnn_core::link::{
-    self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Slot, Stats, Values,
+    self, Decoder, Frame, Info, MAX_FRAME, Message, OWN, Refusal, Sample, Slot, Stats, Values,
 };
 use rnn_core::model_file::ModelFile;
 use rnn_core::slots::{self, Area, Slots};
@@ -116,6 +116,12 @@ struct Samples {
 }
 
 impl Samples {
+    /// Before the first one.
+    fn start(settings: Settings) -> Self {
+        let stream = Stream::start(settings);
+        Samples { stream, errors: ErrorMeter::new(), last: None, steps: 0 }
+    }
+
     /// Takes a sample, or that none came; one that comes twice is answered twice and taken once.
     fn take(
         &mut self,
@@ -166,21 +172,23 @@ impl<F: Flash> Device<F> {
             // Where it can't be settled, the next update says so.
             let _ = slots.settle();
         }
-        let samples = Samples {
-            stream: Stream::start(SETTINGS),
-            errors: ErrorMeter::new(),
-            last: None,
-            steps: 0,
-        };
-        let mut device = Device { samples, slots, updates: Updates::new() };
-        if device.running().is_some() {
-            match ModelFile::parse(device.file()).and_then(|file| Settings::of(&file)) {
-                Ok(settings) => device.samples.stream = Stream::start(settings),
-                // It was whole a moment ago: this flash is not to be relied on.
-                Err(_) => device.slots = None,
-            }
-        }
+        let mut device =
+            Device { samples: Samples::start(SETTINGS), slots, updates: Updates::new() };
+        device.restart();
         device
+    }
+
+    /// Puts the state of the model that runs to rest.
+    fn restart(&mut self) {
+        let settings = match self.running() {
+            None => Ok(SETTINGS),
+            Some(_) => ModelFile::parse(self.file()).and_then(|file| Settings::of(&file)),
+        };
+        // It was whole when it was chosen: this flash is not to be relied on.
+        if settings.is_err() {
+            self.slots = None;
+        }
+        self.samples = Samples::start(settings.unwrap_or(SETTINGS));
     }
 
     /// The model in a slot that runs; `None` for the embedded one.
@@ -215,15 +223,11 @@ impl<F: Flash> Device<F> {
     fn take(
         &mut self,
         sequence: u16,
-        values: Option<Values<'_>>,
+        sample: Option<&[f32; CHANNELS]>,
         elapsed: f32,
     ) -> Result<(Answer, Event), Refusal> {
-        let sample = match values {
-            Some(values) => Some(values.to_array().ok_or(Refusal::Channels)?),
-            None => None,
-        };
         let words = words(file(&self.slots)).ok_or(Refusal::Flash)?;
-        Ok(self.samples.take(words, sequence, sample.as_ref(), elapsed))
+        Ok(self.samples.take(words, sequence, sample, elapsed))
     }
 }
 
@@ -249,6 +253,35 @@ impl<F: Flash> App<F> {
         App { device: Device::start(flash), decoder: Decoder::new(), link_errors: 0 }
     }
 
+    /// Puts the state to rest: the samples come from elsewhere from now on.
+    pub fn restart(&mut self) {
+        self.device.restart();
+    }
+
+    /// Takes a sample of the board's own sensor, or that none came; tells the host unasked, first the
+    /// sample, as the host would send it, then the answer (see [`OWN`]).
+    #[inline(never)]
+    pub fn on_own_sample(
+        &mut self,
+        sample: Option<&[f32; CHANNELS]>,
+        elapsed: f32,
+        board: &mut impl Board,
+    ) -> Event {
+        let device = &mut self.device;
+        let sequence = device.samples.last.map_or(OWN, |(last, _)| last.wrapping_add(1) | OWN);
+        let raw = sample.map(|values| values.map(f32::to_le_bytes));
+        let values = raw.as_ref().map(|raw| Values::new(raw));
+        let question = match values {
+            Some(values) => Message::Sample(Sample { elapsed, values }),
+            None => Message::Silence(elapsed),
+        };
+        send(Frame { sequence, message: question }, board);
+        let taken = device.take(sequence, sample, elapsed);
+        let (answer, event) = said(&taken);
+        send(Frame { sequence, message: answer }, board);
+        event
+    }
+
     /// Takes one received byte; answers through `board` when it completes a question.
     ///
     /// A function of its own in every image: what it calls is checked.
@@ -271,7 +304,9 @@ impl<F: Flash> App<F> {
                 (Message::Info(device.info()), Event::Greeted)
             }
             Message::Sample(Sample { elapsed, values }) => {
-                taken = device.take(frame.sequence, Some(values), elapsed);
+                let sample = values.to_array().ok_or(Refusal::Channels);
+                taken =
+                    sample.and_then(|sample| device.take(frame.sequence, Some(&sample), elapsed));
                 said(&taken)
             }
             Message::Silence(elapsed) => {
@@ -300,10 +335,7 @@ impl<F: Flash> App<F> {
             | Message::Received(_)
             | Message::Refused(_) => (Message::Refused(Refusal::NotAQuestion), Event::Refused),
         };
-        let answer = Frame { sequence: frame.sequence, message: answer };
-        if let Ok(bytes) = answer.encode(&mut [0; MAX_FRAME]) {
-            board.send(bytes);
-        }
+        send(Frame { sequence: frame.sequence, message: answer }, board);
         Some(event)
     }
 
@@ -326,6 +358,12 @@ impl<F: Flash> App<F> {
     /// samples' unit; for the log (see [`ErrorMeter`] for how exact it is).
     pub fn rms_error(&self) -> f32 {
         self.device.samples.errors.rms()
+    }
+}
+
+fn send(frame: Frame<'_>, board: &mut impl Board) {
+    if let Ok(bytes) = frame.encode(&mut [0; MAX_FRAME]) {
+        board.send(bytes);
     }
 }
 

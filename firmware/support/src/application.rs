@@ -1,7 +1,7 @@
 //! The application on the serial line.
 
 use crate::serial::{Serial, Uart};
-use crate::{exit, kernel, stack};
+use crate::{exit, fault, kernel, stack};
 use app::{App, Board, Event, Flash};
 use defmt::{info, warn};
 
@@ -29,7 +29,9 @@ impl<U: Uart> Board for Serial<U> {
 /// Answers on the UART `U` until the host asks to stop; uploaded models go to `flash`. Where one of them has
 /// been taken before, the run ends.
 pub fn serve<U: Uart>(flash: Option<impl Flash>) -> ! {
-    kernel::expect();
+    if !kernel::expect() {
+        exit(fault::KERNEL)
+    }
     let (Some(mut serial), Some(flash)) = (Serial::<U>::start(), flash) else { exit(1) };
     let mut app = App::new(flash);
     let running = app.info();

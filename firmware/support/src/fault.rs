@@ -8,6 +8,7 @@ const PANIC: i32 = 101;
 /// Exit code after a hardware fault, or an interrupt that nothing has enabled.
 const FAULT: i32 = 102;
 /// Exit code where other kernels were compiled in than the board is meant to run.
+#[cfg(feature = "application")]
 pub(crate) const KERNEL: i32 = 103;
 
 /// Leaves the emulator.

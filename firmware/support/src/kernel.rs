@@ -1,7 +1,6 @@
 //! Whether the kernels that were compiled in are those that this board is meant to run. A fast kernel
 //! that isn't taken changes no result, only the time: nothing else would tell.
 
-use crate::fault;
 use rnn_core::kernel::inference_form;
 use rnn_core::kernel::integer::{self, LAYOUT};
 
@@ -14,9 +13,10 @@ pub fn are_the_expected_ones() -> bool {
     (inference_form(), integer::form(LAYOUT)) == (F32, INTEGER)
 }
 
-/// Ends the run when they aren't.
-pub fn expect() {
-    if !are_the_expected_ones() {
+/// Says so when they aren't; returns whether they are.
+pub fn expect() -> bool {
+    let expected = are_the_expected_ones();
+    if !expected {
         defmt::error!(
             "the kernels are {=str} (f32) and {=str} (integers), for this board {=str} and {=str}",
             inference_form(),
@@ -24,6 +24,6 @@ pub fn expect() {
             F32,
             INTEGER
         );
-        fault::exit(fault::KERNEL)
     }
+    expected
 }

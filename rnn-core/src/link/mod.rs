@@ -4,7 +4,8 @@
 //! removes all other zeros, so a receiver that has lost its place finds the next frame at the next
 //! zero. Numbers are little-endian; an `f32` travels as its bits, NaN included. The host asks, the
 //! device answers with the question's sequence number; a question that comes twice (its answer was
-//! lost) is answered twice and carried out once.
+//! lost) is answered twice and carried out once. A board that nobody has greeted samples its own sensor
+//! and tells of it unasked, from the number [`OWN`] on.
 //!
 //! ```
 //! use rnn_core::link::{Decoder, Frame, MAX_FRAME, Message, Sample, Values};
@@ -33,6 +34,10 @@ use crate::watch::Verdict;
 
 /// Version of the messages; a receiver refuses all others.
 pub const VERSION: u8 = 3;
+/// Sequence numbers from here on are those of a board that samples its own sensor and tells of it
+/// unasked: a frame with the sample (or the silence), as the host would send it, and one with the answer.
+/// The first after a start has this number; the host's own questions are numbered from 1.
+pub const OWN: u16 = 0x8000;
 /// Most channels that a [`Values`] message can carry.
 pub const MAX_CHANNELS: usize = 32;
 /// Most bytes of a model file that a [`Chunk`] can carry.

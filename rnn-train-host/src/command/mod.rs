@@ -190,15 +190,20 @@ fn read(data: &Path, options: &csv::Options) -> Result<Table> {
     Ok(table)
 }
 
-/// Reads a model, and from a log the columns that it was trained on.
-fn read_for(model: &Path, data: &Path) -> Result<(Model, Table)> {
-    let path = model;
+/// Reads a model that predicts samples.
+fn read_forecaster(path: &Path) -> Result<Model> {
     let model = Model::load(path)?;
     ensure!(
         matches!(model.header.task, Task::Forecast { .. }),
         "{}: this model predicts text; use `rnn text eval` or `rnn text generate`",
         path.display()
     );
+    Ok(model)
+}
+
+/// Reads a model, and from a log the columns that it was trained on.
+fn read_for(model: &Path, data: &Path) -> Result<(Model, Table)> {
+    let model = read_forecaster(model)?;
     let options = csv::Options {
         target: model.names[model.target()].clone(),
         features: model.names.clone(),

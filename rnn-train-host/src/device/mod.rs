@@ -1,7 +1,8 @@
 //! The way to a chip, or to an emulated one: [`qemu`] starts the emulator, [`serial`] opens a port,
-//! [`stream`] talks over any line, [`log`] reads what the firmware logs.
+//! [`stream`] talks over any line, [`own`] listens to a board's own samples, [`log`] reads what the firmware logs.
 
 pub mod log;
+pub mod own;
 pub mod qemu;
 pub mod serial;
 pub mod stream;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 use stream::{Comparison, Seen, Sent, Session};
 
 /// A device as it is named on the command line.
@@ -33,8 +35,15 @@ pub enum Device {
 pub const BAUD: u32 = 115_200;
 
 /// Machines that there is firmware for, the smallest core first.
-pub const MACHINES: [&str; 6] =
-    ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"];
+pub const MACHINES: [&str; 7] = [
+    "microbit",
+    "mps2-an385",
+    "mps2-an386",
+    "netduinoplus2",
+    "mps2-an500",
+    "mps2-an505",
+    "mps3-an547",
+];
 
 impl FromStr for Device {
     type Err = String;
@@ -92,15 +101,48 @@ pub fn run(
 ) -> Result<Report> {
     let (comparison, told) =
         converse(device, firmware, expected, |session| session.compare(samples, judge, each))?;
-    let Told { stats, damaged, log } = told;
-    Ok(Report {
-        comparison,
-        link_errors: stats.link_errors + damaged,
-        queue_overflows: stats.queue_overflows,
-        stack_bytes: stats.stack_bytes,
-        ram_bytes: stats.ram_bytes,
-        log,
-    })
+    Ok(Report::new(comparison, told))
+}
+
+/// As [`run`], with the samples of the board's own sensor, so many of them, one at least within `patience`. A board on a serial port is
+/// started anew for it.
+///
+/// # Errors
+/// As [`converse`] and [`own::listen`].
+pub fn listen(
+    device: &Device,
+    firmware: Option<&Path>,
+    expected: Info,
+    samples: usize,
+    patience: Duration,
+    judge: impl FnMut(&Sent) -> stream::Told,
+    each: impl FnMut(&Seen<'_>) -> Result<()>,
+) -> Result<Report> {
+    let (comparison, told) = on_the_line(device, firmware, |mut line| {
+        if let Device::Serial { .. } = device {
+            let session = Session::open(&mut line)?;
+            session.expect_model(expected)?;
+            session.quit()?;
+        }
+        let comparison = own::listen(&mut line, samples, patience, judge, each)?;
+        let ((), stats, damaged) = session(line, |session| session.expect_model(expected))?;
+        Ok((comparison, stats, damaged))
+    })?;
+    Ok(Report::new(comparison, told))
+}
+
+impl Report {
+    fn new(comparison: Comparison, told: Told) -> Self {
+        let Told { stats, damaged, log } = told;
+        Self {
+            comparison,
+            link_errors: stats.link_errors + damaged,
+            queue_overflows: stats.queue_overflows,
+            stack_bytes: stats.stack_bytes,
+            ram_bytes: stats.ram_bytes,
+            log,
+        }
+    }
 }
 
 /// What a device tells of a conversation when it has ended.
@@ -146,13 +188,28 @@ pub fn visit<T>(
     firmware: Option<&Path>,
     talk: impl FnOnce(&mut Session<&mut dyn Line>) -> Result<T>,
 ) -> Result<(T, Told)> {
-    let all = |line: &mut dyn Line| {
-        let mut session = Session::open(line)?;
-        let result = talk(&mut session)?;
-        let stats = session.stats()?;
-        let damaged = session.quit()?;
-        anyhow::Ok((result, stats, damaged))
-    };
+    on_the_line(device, firmware, |line| session(line, talk))
+}
+
+/// A whole conversation: a greeting, what `talk` says, the counters, the end.
+fn session<'l, T>(
+    line: &'l mut dyn Line,
+    talk: impl FnOnce(&mut Session<&'l mut dyn Line>) -> Result<T>,
+) -> Result<(T, Stats, u32)> {
+    let mut session = Session::open(line)?;
+    let result = talk(&mut session)?;
+    let stats = session.stats()?;
+    let damaged = session.quit()?;
+    Ok((result, stats, damaged))
+}
+
+/// Starts an emulated device, or opens the port of a real one, and ends it when `all` has been said: it returns
+/// a result, the device's counters, and how many frames from it were damaged.
+fn on_the_line<T>(
+    device: &Device,
+    firmware: Option<&Path>,
+    all: impl FnOnce(&mut dyn Line) -> Result<(T, Stats, u32)>,
+) -> Result<(T, Told)> {
     match (device, firmware) {
         (Device::Qemu(machine), Some(firmware)) => {
             let mut qemu = Qemu::start(machine, firmware, &[])?;

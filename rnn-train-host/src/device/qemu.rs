@@ -99,6 +99,8 @@ impl Qemu {
         let port = listener.local_addr()?.port();
         let mut child = Command::new(PROGRAM)
             .args(["-M", machine, "-display", "none", "-monitor", "none"])
+            // Firmware of a real board ends with a restart: here that ends the run, with code 0.
+            .arg("-no-reboot")
             .args(["-semihosting-config", "enable=on,target=native"])
             .args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")])
             .args(options)

@@ -3,7 +3,9 @@
 mod update;
 
 use anyhow::{Context, Result, bail, ensure};
-use rnn_core::link::{Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values};
+use rnn_core::link::{
+    self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values,
+};
 use rnn_core::watch::Verdict;
 use serde::Serialize;
 use std::io::{ErrorKind, Read, Write};
@@ -64,7 +66,7 @@ pub struct Seen<'a> {
 pub struct Refused(pub Refusal);
 
 /// A device's verdicts and predictions beside the host's.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Comparison {
     /// Samples streamed, a prediction each.
     pub steps: usize,
@@ -102,10 +104,48 @@ impl Sent {
     }
 }
 
+impl From<link::Prediction<'_>> for Told {
+    fn from(told: link::Prediction<'_>) -> Self {
+        Told {
+            verdict: told.verdict,
+            faults: told.faults.to_vec(),
+            prediction: told.values.iter().collect(),
+        }
+    }
+}
+
 impl Told {
     /// The predictions, then the score.
     fn numbers(&self) -> impl Iterator<Item = f32> {
         self.prediction.iter().copied().chain([self.verdict.score])
+    }
+}
+
+impl Comparison {
+    /// Adds a step: what the host made of a sample, and the device.
+    pub(super) fn add(&mut self, ours: &Told, theirs: Told) -> Result<()> {
+        let step = self.steps;
+        ensure!(
+            ours.prediction.len() == theirs.prediction.len(),
+            "step {step}: the device predicts {} channels, the host {}",
+            theirs.prediction.len(),
+            ours.prediction.len()
+        );
+        for (channel, (host, device)) in ours.numbers().zip(theirs.numbers()).enumerate() {
+            let differing = (host.to_bits() ^ device.to_bits()).count_ones();
+            if differing > 0 && self.first_difference.is_none() {
+                self.first_difference = Some(Difference { step, channel, host, device });
+            }
+            self.differing_bits += u64::from(differing);
+        }
+        let verdict = Verdict { score: ours.verdict.score, ..theirs.verdict };
+        let same = (verdict, &theirs.faults) == (ours.verdict, &ours.faults);
+        self.differing_bits += u64::from(!same);
+        self.faulty += usize::from(theirs.faults.iter().any(|fault| *fault != 0));
+        self.alarms += usize::from(theirs.verdict.alarm);
+        self.predictions.push(theirs.prediction);
+        self.steps += 1;
+        Ok(())
     }
 }
 
@@ -183,11 +223,7 @@ impl<L: Read + Write> Session<L> {
             None => Message::Silence(*elapsed),
         };
         self.ask(question, |answer| match answer {
-            Message::Prediction(told) => Some(Told {
-                verdict: told.verdict,
-                faults: told.faults.to_vec(),
-                prediction: told.values.iter().collect(),
-            }),
+            Message::Prediction(told) => Some(told.into()),
             _ => None,
         })
     }
@@ -203,41 +239,14 @@ impl<L: Read + Write> Session<L> {
         mut judge: impl FnMut(&Sent) -> Told,
         mut each: impl FnMut(&Seen<'_>) -> Result<()>,
     ) -> Result<Comparison> {
-        let mut all = Comparison {
-            steps: 0,
-            differing_bits: 0,
-            faulty: 0,
-            alarms: 0,
-            first_difference: None,
-            predictions: Vec::new(),
-        };
+        let mut all = Comparison::default();
         for (step, sent) in samples.into_iter().enumerate() {
             let ours = judge(&sent);
             let started = Instant::now();
             let theirs = self.step(&sent).with_context(|| format!("at step {step}"))?;
             let (took, damaged) = (started.elapsed(), self.damaged);
             each(&Seen { sent: &sent, told: &theirs, took, damaged })?;
-            ensure!(
-                ours.prediction.len() == theirs.prediction.len(),
-                "step {step}: the device predicts {} channels, the host {}",
-                theirs.prediction.len(),
-                ours.prediction.len()
-            );
-            let numbers = ours.numbers().zip(theirs.numbers());
-            for (channel, (host, device)) in numbers.enumerate() {
-                let differing = (host.to_bits() ^ device.to_bits()).count_ones();
-                if differing > 0 && all.first_difference.is_none() {
-                    all.first_difference = Some(Difference { step, channel, host, device });
-                }
-                all.differing_bits += u64::from(differing);
-            }
-            let verdict = Verdict { score: ours.verdict.score, ..theirs.verdict };
-            let same = (verdict, &theirs.faults) == (ours.verdict, &ours.faults);
-            all.differing_bits += u64::from(!same);
-            all.faulty += usize::from(theirs.faults.iter().any(|fault| *fault != 0));
-            all.alarms += usize::from(theirs.verdict.alarm);
-            all.predictions.push(theirs.prediction);
-            all.steps = step + 1;
+            all.add(&ours, theirs)?;
         }
         Ok(all)
     }
@@ -295,17 +304,7 @@ impl<L: Read + Write> Session<L> {
         let deadline = Instant::now() + self.answer_within;
         let mut buffer = [0; MAX_FRAME];
         while Instant::now() < deadline {
-            let count = match self.line.read(&mut buffer) {
-                Ok(0) => return Err(gone(ErrorKind::UnexpectedEof.into())),
-                Ok(count) => count,
-                Err(error) => match error.kind() {
-                    ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted => {
-                        continue;
-                    }
-                    _ => return Err(gone(error)),
-                },
-            };
-            for &byte in &buffer[..count] {
+            for &byte in received(&mut self.line, &mut buffer)? {
                 match self.decoder.push(byte) {
                     // Answers to earlier questions come late; they have been repeated since.
                     Some(Ok(frame)) if frame.sequence == self.sequence => {
@@ -329,6 +328,18 @@ fn answer<T>(message: Message<'_>, read: &impl Fn(Message<'_>) -> Option<T>) -> 
         other => {
             read(other).with_context(|| format!("the device answered beside the point: {other:?}"))
         }
+    }
+}
+
+/// What has come; nothing when the line's own patience is over.
+pub(super) fn received<'b>(line: &mut impl Read, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    match line.read(buffer) {
+        Ok(0) => Err(gone(ErrorKind::UnexpectedEof.into())),
+        Ok(count) => Ok(&buffer[..count]),
+        Err(error) => match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(&[]),
+            _ => Err(gone(error)),
+        },
     }
 }
 

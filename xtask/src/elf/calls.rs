@@ -3,7 +3,9 @@
 use super::disassembly::{Function, Program};
 use super::flow::Flow;
 use super::frame::{Frame, frame, frame_of_assembly};
+use anyhow::{Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Parts of names by which the ways into a panic are known.
 const PANICS: [&str; 6] =
@@ -30,6 +32,16 @@ pub(crate) struct Walk {
     /// What could hide more of them, or more stack: jumps to somewhere, recursion, changes of the
     /// stack pointer that aren't understood; each with the calls that lead there.
     pub(crate) unknown: Vec<String>,
+}
+
+impl Walk {
+    /// Fails when something forbidden or unknown can be reached from `root` in an image.
+    pub(crate) fn check(&self, image: &Path, root: &str) -> Result<()> {
+        let problems = [self.forbidden.as_slice(), &self.unknown].concat();
+        let image = image.display();
+        ensure!(problems.is_empty(), "{image}: {root} can reach:\n  {}", problems.join("\n  "));
+        Ok(())
+    }
 }
 
 /// Walks from the function at this address.

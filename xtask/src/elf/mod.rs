@@ -44,6 +44,15 @@ pub(crate) fn sizes(elf: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
+/// A section of an ELF file: its address and its bytes.
+pub(crate) fn section(elf: &Path, name: &str) -> Result<(u64, Vec<u8>)> {
+    let bytes = read(elf)?;
+    let file = parse(elf, &bytes)?;
+    let section = file.section_by_name(name);
+    let section = section.with_context(|| format!("{} has no section {name}", elf.display()))?;
+    Ok((section.address(), section.data()?.to_vec()))
+}
+
 /// Walks the calls from the one function with this path, such as `app::step`; generics and hashes are
 /// left away.
 pub(crate) fn walk(cpu: &str, elf: &Path, root: &str) -> Result<Walk> {
