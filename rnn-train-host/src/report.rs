@@ -3,7 +3,7 @@
 pub mod adaptation;
 mod picture;
 
-pub use picture::picture;
+pub use picture::{ACCENT, INK, PALE, picture};
 
 use serde_json::{Value, json};
 

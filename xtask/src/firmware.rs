@@ -85,6 +85,19 @@ pub(crate) fn build_broken(
     Ok(Built { app: image(board.name), self_tests: image("self-tests") })
 }
 
+/// Builds the application alone; `learns`: the samples that it learns from at a time, if it does.
+pub(crate) fn build_app(board: &Board, model: &Path, learns: Option<usize>) -> Result<PathBuf> {
+    let profile = Profile::Release;
+    let mut command = cargo(&board.folder());
+    command.args(["build", "--locked", "--quiet", "--profile", profile.name()]);
+    command.args(["--package", board.name]).env("RNN_MODEL", model);
+    if let Some(block) = learns {
+        command.env("RNN_ADAPT", block.to_string());
+    }
+    run(&mut command)?;
+    Ok(board.image(profile.name(), board.name))
+}
+
 /// Builds an image without a model: `counts`, the jobs whose instructions are counted, or `streams`.
 pub(crate) fn build_plain(board: &Board, profile: Profile, package: &str) -> Result<PathBuf> {
     let mut command = cargo(&board.folder());

@@ -14,9 +14,9 @@ mod images;
 mod mcu;
 mod miri;
 mod mutants;
+mod power;
 mod prove;
 mod setup;
-mod summary;
 mod tally;
 mod test;
 mod upload;
@@ -30,7 +30,7 @@ enum Arguments {
     /// Runs every test, on the host and on emulated chips
     Test(test::Arguments),
     /// Trains on a real series, runs the model on an emulated Cortex-M4, and compares
-    Demo,
+    Demo(demo::Arguments),
     /// Counts the instructions of a step on every emulated chip
     Mcu(mcu::Arguments),
     /// Builds the images of the real boards and prints their sizes
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Arguments::Mcu(arguments) => mcu::run(&arguments),
         Arguments::Images(arguments) => images::run(&arguments),
         Arguments::Prove(arguments) => prove::run(&arguments),
-        Arguments::Demo => demo::run(),
+        Arguments::Demo(arguments) => demo::run(&arguments),
         Arguments::Bench(arguments) => bench::run(&arguments),
         Arguments::Fuzz(arguments) => fuzz::run(&arguments),
         Arguments::Mutants(arguments) => mutants::run(&arguments),

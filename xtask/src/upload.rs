@@ -5,6 +5,7 @@ use crate::board::MAIN;
 use crate::chip::{SAMPLES, random_model, samples};
 use crate::command::root;
 use crate::firmware::{self, Built, Profile};
+use crate::power::Power;
 use crate::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use rnn_core::gru::Reset;
@@ -17,9 +18,6 @@ use rnn_train_host::device::stream::{ANSWER_WITHIN, Sent, Session};
 use rnn_train_host::model::Model;
 use rnn_train_host::watch::Watching;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 /// Samples before an upload, and after it.
 const BEFORE: usize = 100;
@@ -121,11 +119,7 @@ fn midstream(built: &Built, old: &Model, next: &Model) -> Result<()> {
 
 /// Resets the chip at several places of an upload; what ran before runs on. After its end the new model does.
 fn torn(built: &Built, models: &Models) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let socket = folder.path().join("qmp");
-    let option = format!("unix:{},server=on,wait=off", socket.display());
-    let mut qemu = Qemu::start(MAIN.name, &built.app, &["-qmp", &option])?;
-    let mut power = Power::over(&socket)?;
+    let (mut qemu, mut power) = Power::on(MAIN, &built.app)?;
     let mut runs = &models.old;
     for next in [&models.new, &models.heir] {
         let file = next.to_bytes()?;
@@ -156,36 +150,4 @@ fn after_reset<'q, L: Line>(line: &'q mut L, model: &Model) -> Result<Session<&'
     let watching = Watching::new(model);
     Pair { session: &mut session, watching, samples: &mut samples }.steps(BEFORE)?;
     Ok(session)
-}
-
-/// The switch of an emulated machine.
-struct Power {
-    monitor: BufReader<UnixStream>,
-}
-
-impl Power {
-    fn over(socket: &Path) -> Result<Self> {
-        let monitor = UnixStream::connect(socket).context("no way to QEMU's monitor")?;
-        monitor.set_read_timeout(Some(ANSWER_WITHIN))?;
-        let mut power = Power { monitor: BufReader::new(monitor) };
-        power.ask("qmp_capabilities", "\"return\"")?;
-        Ok(power)
-    }
-
-    /// Starts the machine anew; the slots stay as they are.
-    fn cut(&mut self) -> Result<()> {
-        self.ask("system_reset", "\"RESET\"")
-    }
-
-    /// Sends a command and waits for a line with `answer` in it.
-    fn ask(&mut self, command: &str, answer: &str) -> Result<()> {
-        writeln!(self.monitor.get_mut(), "{{\"execute\": \"{command}\"}}")?;
-        let mut line = String::new();
-        while !line.contains(answer) {
-            line.clear();
-            let length = self.monitor.read_line(&mut line).with_context(|| command.to_owned())?;
-            ensure!(length > 0, "QEMU is gone before {command}");
-        }
-        Ok(())
-    }
 }

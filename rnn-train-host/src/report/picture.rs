@@ -17,9 +17,12 @@ const SHOWN: usize = 120;
 /// A bar that is longer than this multiple of the network's is cut off.
 const LONGEST_BAR: f64 = 2.5;
 
-pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
-pub(super) const PALE: RGBColor = RGBColor(176, 182, 192);
-pub(super) const ACCENT: RGBColor = RGBColor(214, 86, 28);
+/// Text.
+pub const INK: RGBColor = RGBColor(40, 44, 52);
+/// What is measured, axes, and what is to be beaten.
+pub const PALE: RGBColor = RGBColor(176, 182, 192);
+/// What a network does.
+pub const ACCENT: RGBColor = RGBColor(214, 86, 28);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 

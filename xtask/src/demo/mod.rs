@@ -1,14 +1,21 @@
 //! `cargo xtask demo`: from a sensor's log to a chip, with the figures that matter.
 
+mod machine;
+mod picture;
+mod run;
+mod story;
+mod summary;
+mod update;
+
 use crate::board::MAIN;
 use crate::command::{self, cargo, output, output_and_status, root};
 use crate::firmware::{self, Profile};
 use crate::setup;
-use crate::summary::{Evaluation, Streamed, Summary};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::process::Command;
+use summary::{Evaluation, Streamed, Summary};
 
 /// The course's cell: what the chip does per step stays easy to follow.
 const CELL: &str = "elman";
@@ -18,9 +25,22 @@ const TARGET: &str = "co2_ppm";
 /// Where everything goes, under the workspace's folder.
 const OUT: &str = "out/demo";
 
-/// Trains, evaluates, builds, runs and compares; `true` when all held.
-pub(crate) fn run() -> Result<bool> {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Instead: the life of a model in a machine that changes: learning on the chip, alarms, an update with
+    /// the power cut in its middle
+    #[arg(long)]
+    full: bool,
+}
+
+/// Tells the short story or the long one; `true` when all held.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     setup::firmware_tools()?;
+    if arguments.full { story::run() } else { short() }
+}
+
+/// Trains, evaluates, builds, runs and compares.
+fn short() -> Result<bool> {
     let folder = root().join(OUT);
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
     let (model, picture) = (format!("{OUT}/model.rnn"), format!("{OUT}/picture.svg"));

@@ -1,0 +1,188 @@
+//! `cargo xtask demo --full`: a machine's fan clogs; a frozen model beside one that learns, alarms, and an update
+//! with the power cut in its middle.
+
+use super::machine::{self, CLOGS, DAY, END};
+use super::picture::picture;
+use super::rnn;
+use super::run::Run;
+use super::update::{self, UPDATED, Update};
+use crate::board::MAIN;
+use crate::command::{self, root};
+use crate::firmware;
+use anyhow::{Context, Result, ensure};
+use rnn_core::adapt::Event;
+use rnn_train_host::atomic::write_atomically;
+use rnn_train_host::device::{self, Device};
+use rnn_train_host::model::Model;
+use rnn_train_host::report::figure;
+use std::fmt;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// Where everything goes, under the workspace's folder.
+const OUT: &str = "out/demo-full";
+const TARGET: &str = "temperature";
+/// What is trained on at first; the rest is streamed.
+const HEALTHY: Range<usize> = 0..21 * DAY;
+/// What the update is trained on: three weeks again, the last two of them with the fan clogged.
+const RECENT: Range<usize> = 35 * DAY..56 * DAY;
+/// The streamed part before the fan clogs, and that after it.
+const BEFORE: Range<usize> = HEALTHY.end..CLOGS.start;
+const AFTER: Range<usize> = CLOGS.end..END;
+/// What the update is judged on, once it has warmed up.
+const UPDATE: Range<usize> = UPDATED + DAY / 4..END;
+/// Samples that the chip learns from at a time.
+const BLOCK: usize = 16;
+
+/// Plays the story; `true` when all held.
+pub(crate) fn run() -> Result<bool> {
+    let folder = root().join(OUT);
+    fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
+    let readings = machine::readings();
+
+    println!("== 1. Three weeks of a machine's bearing temperature, and a model of it");
+    let old = train("healthy", &readings[HEALTHY])?;
+
+    println!("\n== 2. Six weeks more through the emulated {}, as the fan clogs", MAIN.core);
+    let (frozen_image, learning_image) = images(&folder)?;
+    let (frozen, learning) = thread::scope(|scope| {
+        let learning = scope.spawn(|| stream(&learning_image, &old, &readings));
+        let frozen = stream(&frozen_image, &old, &readings);
+        (frozen, learning.join().expect("a panic has ended all"))
+    });
+    let (frozen, learning) = (frozen.context("frozen")?, learning.context("learning")?);
+    println!("  {:<10}{:>12}{:>12}", "", "frozen", "learning");
+    for (name, samples) in [("clean", BEFORE), ("clogging", CLOGS), ("clogged", AFTER)] {
+        let rmse = [&frozen, &learning].map(|run| figure(run.rmse(samples.clone())));
+        println!("  {name:<10}{:>12}{:>12}", rmse[0], rmse[1]);
+    }
+
+    println!("\n== 3. An update, and the power is cut in the middle of it");
+    let new = train("recent", &readings[RECENT])?;
+    let update = update::play(&frozen_image, &old, &new, &readings)?;
+    let Update { bytes, cut_at, slot, .. } = &update;
+    println!("  power cut when {cut_at} of {bytes} bytes had come: the old model came back");
+    println!("  uploaded again: the new model runs from slot {}, also after a reset", slot.number);
+
+    let story = Story { readings, frozen, learning, update };
+    println!("\n{story}");
+    let path = folder.join("picture.svg");
+    picture(&story, &path)?;
+    println!("Picture: {OUT}/picture.svg");
+    Ok(story.held())
+}
+
+/// The images with the model of the healthy machine: one that stays as it is, one that learns.
+fn images(folder: &Path) -> Result<(PathBuf, PathBuf)> {
+    let model = folder.join("healthy.rnn");
+    // Both are built to the same place.
+    let build = |name: &str, learns: Option<usize>| {
+        let image = folder.join(name);
+        fs::copy(firmware::build_app(MAIN, &model, learns)?, &image)
+            .with_context(|| format!("can't write {}", image.display()))?;
+        anyhow::Ok(image)
+    };
+    Ok((build("frozen.elf", None)?, build("learning.elf", Some(BLOCK))?))
+}
+
+/// Streams what comes after the first three weeks through the emulated chip.
+fn stream(image: &Path, model: &Model, readings: &[f32]) -> Result<Run> {
+    let mut run = Run::new(HEALTHY.end);
+    let device = Device::Qemu(MAIN.name.into());
+    let (_, told) = device::converse(&device, Some(image), model.info()?, |session| {
+        run.stream(session, model, readings, END)
+    })?;
+    let lost = (told.stats.link_errors + told.damaged, told.stats.queue_overflows);
+    ensure!(lost == (0, 0), "the line damaged or lost something: {lost:?}");
+    Ok(run)
+}
+
+/// Writes a part of the log to a file and trains a model on it.
+fn train(name: &str, readings: &[f32]) -> Result<Model> {
+    let (log, model) = (format!("{OUT}/{name}.csv"), format!("{OUT}/{name}.rnn"));
+    write_atomically(&root().join(&log), |file| {
+        writeln!(file, "{TARGET}")?;
+        readings.iter().try_for_each(|reading| Ok(writeln!(file, "{reading:.2}")?))
+    })?;
+    let how = ["--target", TARGET, "--cell", "gru", "--hidden", "16", "--out", &model];
+    command::run(rnn(&["train", &log]).args(how))?;
+    Model::load(&root().join(model))
+}
+
+/// All that has been seen.
+pub(crate) struct Story {
+    pub(crate) readings: Vec<f32>,
+    pub(crate) frozen: Run,
+    pub(crate) learning: Run,
+    pub(crate) update: Update,
+}
+
+impl Story {
+    fn differing_bits(&self) -> u64 {
+        let runs = [&self.frozen, &self.learning, &self.update.run];
+        runs.map(|run| run.differing_bits).iter().sum()
+    }
+
+    /// Every bit the same, and what learns, and what is new, better than what stays as it is.
+    fn held(&self) -> bool {
+        let Self { frozen, learning, update, .. } = self;
+        self.differing_bits() == 0
+            && learning.rmse(AFTER) < frozen.rmse(AFTER)
+            && update.run.rmse(UPDATE) < frozen.rmse(UPDATE)
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frozen, learning, update, .. } = self;
+        let runs = [frozen, learning, &update.run];
+        let mut row = |name: &str, cells: [String; 3]| {
+            let [frozen, learning, uploaded] = cells;
+            writeln!(f, "  {name:<34}{frozen:>10}{learning:>10}{uploaded:>10}")
+        };
+        row("", ["frozen", "learning", "uploaded"].map(Into::into))?;
+        let rmse = |run: &Run, samples: Range<usize>| {
+            if run.start <= samples.start { figure(run.rmse(samples)) } else { "-".into() }
+        };
+        for (name, samples) in [
+            ("RMSE, K: clean, days 21 to 28", BEFORE),
+            ("  clogging, days 28 to 42", CLOGS),
+            ("  clogged, days 42 to 63", AFTER),
+            ("  after the update, to day 63", UPDATE),
+        ] {
+            row(name, runs.map(|run| rmse(run, samples.clone())))?;
+        }
+        for (name, samples) in
+            [("troubles noticed, clean", BEFORE), ("troubles noticed, clogged", UPDATED..END)]
+        {
+            row(
+                name,
+                runs.map(|run| match run.start <= samples.start {
+                    true => format!(
+                        "{} of {}",
+                        run.found(samples.clone()).0,
+                        run.found(samples.clone()).1
+                    ),
+                    false => "-".into(),
+                }),
+            )?;
+        }
+        row("false alarms, clean", runs.map(|run| run.false_alarms(BEFORE).to_string()))?;
+        row("  from day 28 on", runs.map(|run| run.false_alarms(CLOGS.start..END).to_string()))?;
+        let count = |event| learning.events().filter(|(_, other)| *other == event).count();
+        let (taken, back) = (count(Event::TakenOver), count(Event::RolledBack));
+        writeln!(
+            f,
+            "  learning: {:.3} times the frozen error when clogged; taken over {taken} times, rolled back {back}",
+            learning.rmse(AFTER) / frozen.rmse(AFTER)
+        )?;
+        let samples: usize = runs.iter().map(|run| run.rows.len()).sum();
+        writeln!(
+            f,
+            "  bits that differ: {} between host and device, in {samples} samples",
+            self.differing_bits()
+        )
+    }
+}
