@@ -90,7 +90,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 
 /// Runs both, and compares every bit.
 fn check_learner<L, D>(
-    mut fixed: Guarded<'_, L, I>,
+    mut fixed: Guarded<L, I>,
     mut host: Adapting<'_, D>,
     stream: &[Sent],
 ) -> Vec<Event>
@@ -134,7 +134,7 @@ fn check<C: Cell<f32, I, H> + Copy>(layers: Layers, cell: impl Fn(&ModelFile<'_>
 
         let frozen = Aligned::from(&model.parameters[model.parameters.len() - I * (H + 1)..]);
         let readout = Adapting::new(&model, adapt::Readout::new(network, T), &frozen);
-        let own = Guarded::new(Adapter::<Readout<'_, C, I, H, T>>::of_readout(&fixed), &watch);
+        let own = Guarded::new(Adapter::<Readout<C, I, H, T>>::of_readout(&fixed), &watch);
         check_learner(own, readout, &stream);
     }
 }
