@@ -60,7 +60,17 @@ pub(crate) fn command(subcommand: &str, board: &Board, model: &Path, profile: Pr
 
 /// Builds the application and the self-tests with a model.
 pub(crate) fn build(board: &Board, model: &Path, profile: Profile) -> Result<Built> {
-    build_broken(board, model, profile, None)
+    build_with(board, model, profile, None)
+}
+
+/// The same for a model that goes on learning, as `adapt` says; `firmware/app/build.rs` reads it.
+pub(crate) fn build_learning(
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    adapt: &str,
+) -> Result<Built> {
+    build_with(board, model, profile, Some(("RNN_ADAPT", adapt)))
 }
 
 /// The same with a promise broken on purpose; `firmware/app/src/broken.rs` has them.
@@ -68,34 +78,27 @@ pub(crate) fn build_broken(
     board: &Board,
     model: &Path,
     profile: Profile,
-    promise: Option<&str>,
+    promise: &str,
+) -> Result<Built> {
+    // Apart: it compiles the core anew.
+    let variable = if promise == "lane" { "RNN_BREAK_KERNELS" } else { "RNN_BREAK" };
+    build_with(board, model, profile, Some((variable, promise)))
+}
+
+fn build_with(
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    variable: Option<(&str, &str)>,
 ) -> Result<Built> {
     let model = model
         .canonicalize()
         .with_context(|| format!("{}: can't read the model", model.display()))?;
     let mut command = command("build", board, &model, profile);
-    match promise {
-        // Apart: it compiles the core anew.
-        Some("lane") => command.env("RNN_BREAK_KERNELS", "lane"),
-        Some(promise) => command.env("RNN_BREAK", promise),
-        None => &mut command,
-    };
+    command.envs(variable);
     run(command.arg("--quiet"))?;
     let image = |name| board.image(profile.name(), name);
     Ok(Built { app: image(board.name), self_tests: image("self-tests") })
-}
-
-/// Builds the application alone; `learns`: the samples that it learns from at a time, if it does.
-pub(crate) fn build_app(board: &Board, model: &Path, learns: Option<usize>) -> Result<PathBuf> {
-    let profile = Profile::Release;
-    let mut command = cargo(&board.folder());
-    command.args(["build", "--locked", "--quiet", "--profile", profile.name()]);
-    command.args(["--package", board.name]).env("RNN_MODEL", model);
-    if let Some(block) = learns {
-        command.env("RNN_ADAPT", block.to_string());
-    }
-    run(&mut command)?;
-    Ok(board.image(profile.name(), board.name))
 }
 
 /// Builds an image without a model: `counts`, the jobs whose instructions are counted, or `streams`.

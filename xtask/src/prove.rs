@@ -266,7 +266,7 @@ fn broken(say: &mut impl FnMut(Proof) -> Result<()>) -> Result<()> {
     let models = chip::models(MAIN)?;
     let tested = models.iter().find(|tested| tested.everywhere).context("no model")?;
     for promise in ["panic", "allocation", "time", "bits", "lane"] {
-        let built = firmware::build_broken(MAIN, &tested.path, Profile::Release, Some(promise))?;
+        let built = firmware::build_broken(MAIN, &tested.path, Profile::Release, promise)?;
         let forbidden = || {
             let walk = crate::elf::walk(MAIN.cpu, &built.app, firmware::STEP)?;
             anyhow::Ok(walk.forbidden.join("\n"))

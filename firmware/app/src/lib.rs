@@ -9,6 +9,8 @@
 mod broken;
 pub mod embedded;
 mod error_meter;
+#[cfg_attr(not(learns), path = "frozen.rs")]
+mod learner;
 mod model;
 #[cfg_attr(numbers = "float", path = "float.rs")]
 #[cfg_attr(numbers = "integers", path = "integers.rs")]
@@ -24,6 +26,7 @@ pub use task::{CHANNELS, OUTPUTS, Predictor, Scales, Settings};
 use embedded::{FILE, HIDDEN, SETTINGS, WINDOW};
 use embedded_storage::nor_flash::NorFlash;
 use error_meter::ErrorMeter;
+use learner::Learnt;
 use rnn_core::link::{
     self, Decoder, Frame, Info, MAX_FRAME, Message, OWN, Refusal, Sample, Slot, Stats, Values,
 };
@@ -96,13 +99,15 @@ struct Answer {
     verdict: Verdict,
     faults: [u8; OUTPUTS],
     prediction: [[u8; 4]; OUTPUTS],
+    learnt: Learnt,
 }
 
 impl Answer {
     fn message(&self) -> Message<'_> {
-        let Answer { verdict, faults, prediction } = self;
+        let &Answer { verdict, ref faults, ref prediction, learnt } = self;
+        let (event, adapted) = learner::told(learnt);
         let values = Values::new(prediction);
-        Message::Prediction(link::Prediction { verdict: *verdict, faults, values })
+        Message::Prediction(link::Prediction { verdict, event, adapted, faults, values })
     }
 }
 
@@ -122,6 +127,12 @@ impl Samples {
         Samples { stream, errors: ErrorMeter::new(), last: None, steps: 0 }
     }
 
+    /// Back to there, of another model perhaps.
+    fn restart(&mut self, settings: Settings) {
+        self.stream.restart(settings);
+        (self.errors, self.last, self.steps) = (ErrorMeter::new(), None, 0);
+    }
+
     /// Takes a sample, or that none came; one that comes twice is answered twice and taken once.
     fn take(
         &mut self,
@@ -136,10 +147,11 @@ impl Samples {
         if let Some(sample) = sample {
             self.errors.compare(sample);
         }
-        let (verdict, faults, prediction) = self.stream.take(words, sample, elapsed);
+        let (verdict, faults, prediction, learnt) = self.stream.take(words, sample, elapsed);
         self.errors.expect(&prediction);
         self.steps = self.steps.saturating_add(u32::from(verdict.step));
-        let answer = Answer { verdict, faults, prediction: prediction.map(f32::to_le_bytes) };
+        let prediction = prediction.map(f32::to_le_bytes);
+        let answer = Answer { verdict, faults, prediction, learnt };
         self.last = Some((sequence, answer));
         (answer, if verdict.alarm { Event::Alarm } else { Event::Stepped })
     }
@@ -188,7 +200,7 @@ impl<F: Flash> Device<F> {
         if settings.is_err() {
             self.slots = None;
         }
-        self.samples = Samples::start(settings.unwrap_or(SETTINGS));
+        self.samples.restart(settings.unwrap_or(SETTINGS));
     }
 
     /// The model in a slot that runs; `None` for the embedded one.
@@ -216,6 +228,7 @@ impl<F: Flash> Device<F> {
             window: WINDOW as u16,
             model_crc,
             slot,
+            learning: learner::LEARNING,
         }
     }
 

@@ -5,11 +5,11 @@ use anyhow::Result;
 use rnn_core::adapt::Event;
 use rnn_core::watch::Verdict;
 use rnn_core::watch::guard::Sight;
+use rnn_train_host::adapt::Twin;
 use rnn_train_host::device::Line;
 use rnn_train_host::device::stream::{Sent, Session, Told};
 use rnn_train_host::metrics::Errors;
 use rnn_train_host::model::Model;
-use rnn_train_host::watch::Watching;
 use std::ops::Range;
 
 /// An alarm is over after so many samples without one.
@@ -33,7 +33,7 @@ impl Row {
         let Verdict { step, sight, alarm, .. } = told.verdict;
         let faulty = told.faults.iter().any(|fault| *fault != 0);
         let sound = step && sight == Sight::Clear && !faulty;
-        Self { predicted, truth, sound, faulty, alarm, event: None }
+        Self { predicted, truth, sound, faulty, alarm, event: told.event }
     }
 }
 
@@ -56,7 +56,7 @@ impl Run {
     }
 
     /// Streams the next samples, up to `end`, through a device that is at rest and runs `model`, and compares every
-    /// bit of what it says with what this machine makes of them.
+    /// bit of what it says with what this machine makes of them, learning as it learns.
     pub(crate) fn stream<L: Line>(
         &mut self,
         session: &mut Session<L>,
@@ -66,9 +66,9 @@ impl Run {
     ) -> Result<()> {
         let samples = &readings[self.end()..end];
         let sent = samples.iter().map(|&reading| Sent::timeless(&[reading]));
-        let mut watching = Watching::new(model);
+        let mut twin = Twin::new(model, session.info().learning)?;
         let (mut readings, mut predicted) = (samples.iter(), f32::NAN);
-        let judge = |sent: &Sent| watching.judge(sent);
+        let judge = |sent: &Sent| twin.judge(sent);
         let comparison = session.compare(sent, judge, |seen| {
             let truth = readings.next().copied().unwrap_or(f32::NAN);
             self.rows.push(Row::new(truth, predicted, seen.told));

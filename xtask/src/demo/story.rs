@@ -8,7 +8,7 @@ use super::run::Run;
 use super::update::{self, UPDATED, Update};
 use crate::board::MAIN;
 use crate::command::{self, root};
-use crate::firmware;
+use crate::firmware::{self, Built, Profile};
 use anyhow::{Context, Result, ensure};
 use rnn_core::adapt::Event;
 use rnn_train_host::atomic::write_atomically;
@@ -34,7 +34,7 @@ const AFTER: Range<usize> = CLOGS.end..END;
 /// What the update is judged on, once it has warmed up.
 const UPDATE: Range<usize> = UPDATED + DAY / 4..END;
 /// Samples that the chip learns from at a time.
-const BLOCK: usize = 16;
+const ADAPT: &str = "16";
 
 /// Plays the story; `true` when all held.
 pub(crate) fn run() -> Result<bool> {
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<bool> {
     let old = train("healthy", &readings[HEALTHY])?;
 
     println!("\n== 2. Six weeks more through the emulated {}, as the fan clogs", MAIN.core);
-    let (frozen_image, learning_image) = images(&folder)?;
+    let [frozen_image, learning_image] = images(&folder)?;
     let (frozen, learning) = thread::scope(|scope| {
         let learning = scope.spawn(|| stream(&learning_image, &old, &readings));
         let frozen = stream(&frozen_image, &old, &readings);
@@ -75,16 +75,17 @@ pub(crate) fn run() -> Result<bool> {
 }
 
 /// The images with the model of the healthy machine: one that stays as it is, one that learns.
-fn images(folder: &Path) -> Result<(PathBuf, PathBuf)> {
+fn images(folder: &Path) -> Result<[PathBuf; 2]> {
     let model = folder.join("healthy.rnn");
     // Both are built to the same place.
-    let build = |name: &str, learns: Option<usize>| {
+    let keep = |built: Built, name: &str| {
         let image = folder.join(name);
-        fs::copy(firmware::build_app(MAIN, &model, learns)?, &image)
-            .with_context(|| format!("can't write {}", image.display()))?;
+        fs::copy(built.app, &image).with_context(|| format!("can't write {}", image.display()))?;
         anyhow::Ok(image)
     };
-    Ok((build("frozen.elf", None)?, build("learning.elf", Some(BLOCK))?))
+    let frozen = keep(firmware::build(MAIN, &model, Profile::Release)?, "frozen.elf")?;
+    let learning = firmware::build_learning(MAIN, &model, Profile::Release, ADAPT)?;
+    Ok([frozen, keep(learning, "learning.elf")?])
 }
 
 /// Streams what comes after the first three weeks through the emulated chip.
