@@ -36,8 +36,9 @@ fn main() -> Result<(), String> {
     println!("cargo::rerun-if-env-changed=RNN_ADAPT");
     println!("cargo::rustc-check-cfg=cfg(learns, values(none(), \"whole\", \"readout\"))");
     if let Ok(asked) = env::var("RNN_ADAPT") {
-        let (part, block) = learning(&asked, &file.header)
-            .map_err(|error| format!("RNN_ADAPT={asked} with RNN_MODEL={}: {error}", path.display()))?;
+        let (part, block) = learning(&asked, &file.header).map_err(|error| {
+            format!("RNN_ADAPT={asked} with RNN_MODEL={}: {error}", path.display())
+        })?;
         println!("cargo::rustc-cfg=learns");
         println!("cargo::rustc-cfg=learns=\"{part}\"");
         println!("cargo::rustc-env=ADAPT_BLOCK={block}");

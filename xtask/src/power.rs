@@ -19,7 +19,9 @@ impl Power {
         let folder = tempfile::tempdir()?;
         let socket = folder.path().join("qmp");
         let option = format!("unix:{},server=on,wait=off", socket.display());
-        let qemu = Qemu::start(board.name, firmware, &["-qmp", &option])?;
+        // A reset is no end here.
+        let options = ["-action", "reboot=reset", "-qmp", &option];
+        let qemu = Qemu::start(board.name, firmware, &options)?;
         let monitor = UnixStream::connect(socket).context("no way to QEMU's monitor")?;
         monitor.set_read_timeout(Some(ANSWER_WITHIN))?;
         let mut power = Power { monitor: BufReader::new(monitor) };

@@ -5,16 +5,17 @@
 #[cfg_attr(learns = "readout", path = "learner/readout.rs")]
 mod part;
 
-use crate::embedded::FILE;
+use crate::numbers::Embedded;
 use crate::{CHANNELS, Model, OUTPUTS};
 use rnn_core::adapt::flat::Plan;
 use rnn_core::adapt::{Adapter, Event, Frozen};
 use rnn_core::gru::Reset;
+use rnn_core::kernel::{Columns, Inference};
 use rnn_core::layers::{Kind, Layer};
 use rnn_core::link::Learning;
-use rnn_core::network::Shape;
+use rnn_core::network::{Shape, Shaped, ShapedRef};
 
-const SHAPE: Shape = FILE.header.shape();
+const SHAPE: Shape = Embedded::SHAPE;
 
 /// T, as `RNN_ADAPT` says.
 const BLOCK: usize = match u16::from_str_radix(env!("ADAPT_BLOCK"), 10) {
@@ -59,6 +60,13 @@ impl Plan for Sizes {
     #[inline(always)]
     fn room(&self, _: usize) -> Self::Room {
         [0.0; _]
+    }
+    #[inline(always)]
+    fn step<'m>(&self, parameters: &[f32], u: &[f32], memory: &'m mut [f32]) -> &'m [f32] {
+        match ShapedRef::<Embedded, f32>::new(parameters) {
+            Some(network) => network.step::<Inference>(Columns::Values(u), memory),
+            None => &[],
+        }
     }
 }
 

@@ -27,6 +27,15 @@ pub trait Plan {
     fn memory(&self) -> Self::Memory;
     /// So many zeros.
     fn room(&self, numbers: usize) -> Self::Room;
+    /// One step of the network with these parameters; h_t. Where the shape is a type, that is
+    /// [`ShapedRef::step`](crate::network::ShapedRef::step).
+    #[inline(always)]
+    fn step<'m>(&self, parameters: &[f32], u: &[f32], memory: &'m mut [f32]) -> &'m [f32] {
+        match NetworkRef::new(self.shape(), parameters) {
+            Some(network) => network.step::<Inference>(Columns::Values(u), memory),
+            None => &[],
+        }
+    }
 }
 
 /// The whole network learns; see [`Whole`](super::Whole).
@@ -110,12 +119,11 @@ impl<P: Plan> Learner for Whole<P> {
         copy(u.as_ref(), self.parts().sensed);
     }
     fn step(&self, weights: &P::Parameters, memory: &mut P::Memory, o: &mut P::Sample) {
-        let shape = self.plan.shape();
-        let sensed = Columns::Values(last(self.room.as_ref(), shape.inputs));
-        if let Some(network) = NetworkRef::new(shape, weights.as_ref()) {
-            let h = network.step::<Inference>(sensed, memory.as_mut());
-            network.readout().forward::<Inference>(h, o.as_mut());
-        }
+        let (shape, weights) = (self.plan.shape(), weights.as_ref());
+        let sensed = last(self.room.as_ref(), shape.inputs);
+        let h = self.plan.step(weights, sensed, memory.as_mut());
+        let readout = view(shape, last(weights, shape.outputs * (shape.layers.hidden() + 1)));
+        readout.forward::<Inference>(h, o.as_mut());
     }
     fn keep(&mut self, t: usize, target: &P::Sample) {
         let Parts { u, targets, sensed, .. } = self.parts();
@@ -206,12 +214,11 @@ impl<P: Plan> Learner for Readout<P> {
         self.memory = self.plan.memory();
     }
     fn sense(&mut self, parameters: &[f32], u: &P::Sample) {
-        if let Some(network) = NetworkRef::new(self.plan.shape(), parameters) {
-            network.step::<Inference>(Columns::Values(u.as_ref()), self.memory.as_mut());
-        }
+        self.plan.step(parameters, u.as_ref(), self.memory.as_mut());
     }
     fn step(&self, weights: &P::Parameters, (): &mut (), o: &mut P::Sample) {
-        view(self.plan.shape(), weights.as_ref()).forward::<Inference>(h(&self.plan, &self.memory), o.as_mut());
+        view(self.plan.shape(), weights.as_ref())
+            .forward::<Inference>(h(&self.plan, &self.memory), o.as_mut());
     }
     fn keep(&mut self, t: usize, target: &P::Sample) {
         let Readout { plan, memory, room } = self;

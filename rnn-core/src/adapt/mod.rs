@@ -235,9 +235,7 @@ impl<L: Learner> Adapter<L> {
         forecast::inputs(channels, mode, sample.as_ref(), last, scratch);
         self.learner.sense(fixed, &self.scratch);
         let [frozen, active, shadow] = &mut self.runs;
-        for (run, weights) in
-            [(frozen, weights), (active, &self.active), (shadow, &self.shadow)]
-        {
+        for (run, weights) in [(frozen, weights), (active, &self.active), (shadow, &self.shadow)] {
             run.step(&self.learner, weights);
         }
         let [_, active, _] = &self.runs;

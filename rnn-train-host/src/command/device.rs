@@ -129,7 +129,9 @@ fn info(arguments: &InfoArguments) -> Result<Output> {
     }
     let learns = match learning {
         None => "doesn't learn".into(),
-        Some(Learning { part: Part::Whole, block }) => format!("learns from {block} samples at a time"),
+        Some(Learning { part: Part::Whole, block }) => {
+            format!("learns from {block} samples at a time")
+        }
         Some(Learning { part: Part::Readout, block }) => {
             format!("its readout learns from {block} samples at a time")
         }

@@ -115,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
          prediction          {stream}\n\
          self-test samples   {}, seed of the training {}\n\n\
          on a chip\n\
-         flash               {} bytes of weights and scales, and some kilobytes of code\n\
+         flash               {} bytes of weights and scales, and some kilobytes of code (25 more to take updates)\n\
          RAM                 {} bytes: state, last sample, scratch\n\
          stack               about {} bytes for a step\n\
          multiply-adds       {} per sample\n",

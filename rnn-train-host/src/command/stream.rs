@@ -72,13 +72,9 @@ fn stream(arguments: &Arguments, data: &Path) -> Result<Output> {
     let firmware = arguments.firmware.as_deref();
     let total = test.start + rounds * test.len();
     let mut live = live(arguments, &model, total);
-    let report = device::run(
-        &arguments.device,
-        firmware,
-        &model,
-        samples,
-        |seen| live.as_mut().map_or(Ok(()), |live| live.take(seen)),
-    )?;
+    let report = device::run(&arguments.device, firmware, &model, samples, |seen| {
+        live.as_mut().map_or(Ok(()), |live| live.take(seen))
+    })?;
     drop(live);
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();

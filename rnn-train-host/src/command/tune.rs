@@ -51,6 +51,10 @@ pub(crate) struct Arguments {
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
+    /// On a device, let the model go on from the state of the one that it replaces, if that one has the
+    /// same shape; else it starts from rest.
+    #[arg(long)]
+    hand_over: bool,
     /// Where to write the model.
     #[arg(long, value_name = "FILE", default_value = "model.rnn")]
     out: PathBuf,
@@ -103,6 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let watch = Watch::fit(&found.finalists[0].model, &table, &watched_for)?;
     let mut model = found.model().clone();
     model.set_watch(watch);
+    model.header.hand_over = arguments.hand_over;
     model.save(&arguments.out)?;
     if let Some(path) = &arguments.picture {
         picture(&found, &arguments.columns.target, path)?;

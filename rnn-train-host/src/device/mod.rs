@@ -7,10 +7,10 @@ pub mod qemu;
 pub mod serial;
 pub mod stream;
 
-use anyhow::{Context, Result, bail, ensure};
-use qemu::Qemu;
 use crate::adapt::Twin;
 use crate::model::Model;
+use anyhow::{Context, Result, bail, ensure};
+use qemu::Qemu;
 use rnn_core::link::{Info, Stats};
 use serde::Serialize;
 use std::io::{Read, Write};

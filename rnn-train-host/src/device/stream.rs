@@ -2,13 +2,13 @@
 
 mod update;
 
+use crate::adapt;
 use anyhow::{Context, Result, bail, ensure};
+use rnn_core::adapt::Event;
 use rnn_core::link::{
     self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values,
 };
-use rnn_core::adapt::Event;
 use rnn_core::watch::Verdict;
-use crate::adapt;
 use serde::Serialize;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};

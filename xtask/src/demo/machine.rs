@@ -11,9 +11,9 @@
 //! reading    = T + 0.12 n, to hundredths
 //! ```
 //!
-//! Day is from 6 to 22 hours; a batch takes 50 minutes, then there is a pause. As the fan clogs, rise, tau and level go
-//! from those of [`CLEAN`] to those of [`CLOGGED`], and so do the pauses, in which the machine is to cool down. `heat` is
-//! what a dry bearing makes of itself.
+//! Day is from 6 to 22 hours; after a batch there is a pause of 25 minutes. As the fan clogs, rise, tau and level go from
+//! those of [`CLEAN`] to those of [`CLOGGED`], and the machine, which runs slower when it is hot, takes longer for a batch.
+//! `heat` is what a dry bearing makes of itself.
 
 use rnn_core::random::SplitMix64;
 use std::f64::consts::TAU;
@@ -28,7 +28,7 @@ pub(crate) const END: usize = 63 * DAY;
 
 const MINUTES: f64 = 5.0;
 /// Samples.
-const BATCH: usize = 10;
+const PAUSE: usize = 5;
 const SEED: u64 = 1;
 
 /// How a machine warms up and cools down.
@@ -40,11 +40,11 @@ struct Behaviour {
     /// K.
     level: f64,
     /// Samples.
-    pause: f64,
+    batch: f64,
 }
 
-const CLEAN: Behaviour = Behaviour { rise: 26.0, tau: 50.0, level: 0.0, pause: 5.0 };
-const CLOGGED: Behaviour = Behaviour { rise: 44.0, tau: 75.0, level: 5.0, pause: 12.0 };
+const CLEAN: Behaviour = Behaviour { rise: 26.0, tau: 50.0, level: 0.0, batch: 10.0 };
+const CLOGGED: Behaviour = Behaviour { rise: 40.0, tau: 75.0, level: 5.0, batch: 16.0 };
 
 /// Something that is to be noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +109,8 @@ pub(crate) fn readings() -> Vec<f32> {
     let mut random = SplitMix64::new(SEED);
     // Three uniform numbers of (-1, 1) have together a variance of 1.
     let mut normal = || (0..3).map(|_| 2.0 * random.uniform() - 1.0).sum::<f64>();
-    let (mut bearing, mut weather, mut batch) = (28.0, 0.0, 0.0);
-    let (mut works, mut left) = (true, BATCH);
+    let (mut bearing, mut weather, mut goods) = (28.0, 0.0, 0.0);
+    let (mut works, mut left) = (true, CLEAN.batch as usize);
     let mut readings: Vec<f32> = Vec::with_capacity(END);
     for t in 0..END {
         let hour = (t % DAY) as f64 * MINUTES / 60.0;
@@ -119,20 +119,20 @@ pub(crate) fn readings() -> Vec<f32> {
         let rise = between(CLEAN.rise, CLOGGED.rise);
         let tau = between(CLEAN.tau, CLOGGED.tau);
         let level = between(CLEAN.level, CLOGGED.level);
-        let pause = between(CLEAN.pause, CLOGGED.pause);
+        let batch = between(CLEAN.batch, CLOGGED.batch);
         let trouble = TROUBLES.iter().find(|(_, start, n)| (*start..start + n).contains(&t));
         let trouble = trouble.map(|(trouble, ..)| *trouble);
 
         weather = 0.998 * weather + 0.05 * normal();
         let ambient = 20.0 + 4.0 * libm::sin(TAU * (hour - 9.0) / 24.0) + weather;
-        batch = 0.95 * batch + 0.02 * normal();
+        goods = 0.95 * goods + 0.02 * normal();
         let shift = if (6.0..22.0).contains(&hour) { 1.0 } else { 0.35 };
         if left == 0 {
             works = !works;
-            left = if works { BATCH } else { libm::round(pause) as usize };
+            left = if works { libm::round(batch) as usize } else { PAUSE };
         }
         left -= 1;
-        let load = shift * if works { 1.0 } else { 0.15 } * (1.0 + batch);
+        let load = shift * if works { 1.0 } else { 0.15 } * (1.0 + goods);
         let heat = if trouble == Some(Trouble::DryBearing) { FRICTION } else { 0.0 };
         bearing += MINUTES / tau * (ambient + level + rise * load + heat - bearing);
 

@@ -29,7 +29,13 @@ fn told(number: u16, sample: Option<f32>, prediction: f32) -> Vec<u8> {
     };
     let raw = [prediction.to_le_bytes()];
     let values = Values::new(&raw);
-    let answer = link::Prediction { verdict: Verdict::FITS, event: None, adapted: false, faults: &[0], values };
+    let answer = link::Prediction {
+        verdict: Verdict::FITS,
+        event: None,
+        adapted: false,
+        faults: &[0],
+        values,
+    };
     [frame(OWN | number, question), frame(OWN | number, Message::Prediction(answer))].concat()
 }
 

@@ -2,7 +2,8 @@ use super::*;
 use rnn_core::link;
 use std::collections::VecDeque;
 
-const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7, slot: None, learning: None };
+const INFO: Info =
+    Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7, slot: None, learning: None };
 
 const UPLOADED: Info =
     Info { model_crc: 9, slot: Some(link::Slot { number: 1, sequence: 0 }), ..INFO };
