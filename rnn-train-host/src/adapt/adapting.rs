@@ -27,7 +27,7 @@ impl<'m, P: Part> Adapting<'m, P> {
     pub fn new(model: &'m Model, steps: usize) -> Self {
         let frozen = P::frozen(model);
         let sample = vec![0.0; model.header.inputs];
-        let adapter = Adapter::with(P::of(model, steps), &frozen, sample);
+        let adapter = Adapter::with(|| P::of(model, steps), &frozen, sample);
         Adapting { model, frozen, adapter, watcher: Watcher::new(model), header: model.header }
     }
 
