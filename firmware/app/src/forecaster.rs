@@ -114,6 +114,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Before the first sample.
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     pub(crate) fn start(Settings { scales, watch }: Settings) -> Self {
         Stream { network: Network::start(), scales, watcher: Watcher::new(&watch) }
     }

@@ -98,10 +98,10 @@ const _: () = {
 
 impl Network {
     /// At rest, before it has seen its model.
+    #[inline(never)] // As all who call it.
     pub(crate) fn start() -> Self {
-        let learner = part::Learner::new(Sizes);
-        let adapter = Adapter::with(learner, &[0.0; _], [0.0; _]);
-        Network { adapter, next: Next::Start }
+        let learner = || part::Learner::new(Sizes);
+        Network { adapter: Adapter::with(learner, &[0.0; _], [0.0; _]), next: Next::Start }
     }
 
     /// Back to the start, of another model perhaps.

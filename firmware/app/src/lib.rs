@@ -122,6 +122,7 @@ struct Samples {
 
 impl Samples {
     /// Before the first one.
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     fn start(settings: Settings) -> Self {
         let stream = Stream::start(settings);
         Samples { stream, errors: ErrorMeter::new(), last: None, steps: 0 }
@@ -174,6 +175,7 @@ struct Device<F> {
 }
 
 impl<F: Flash> Device<F> {
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     fn start(flash: F) -> Self {
         let area = flash.area();
         let may_run = |flash: &mut F, model: slots::Model| {
@@ -184,23 +186,13 @@ impl<F: Flash> Device<F> {
             // Where it can't be settled, the next update says so.
             let _ = slots.settle();
         }
-        let mut device =
-            Device { samples: Samples::start(SETTINGS), slots, updates: Updates::new() };
-        device.restart();
-        device
+        let settings = settings(&mut slots);
+        Device { samples: Samples::start(settings), slots, updates: Updates::new() }
     }
 
     /// Puts the state of the model that runs to rest.
     fn restart(&mut self) {
-        let settings = match self.running() {
-            None => Ok(SETTINGS),
-            Some(_) => ModelFile::parse(self.file()).and_then(|file| Settings::of(&file)),
-        };
-        // It was whole when it was chosen: this flash is not to be relied on.
-        if settings.is_err() {
-            self.slots = None;
-        }
-        self.samples.restart(settings.unwrap_or(SETTINGS));
+        self.samples.restart(settings(&mut self.slots));
     }
 
     /// The model in a slot that runs; `None` for the embedded one.
@@ -244,6 +236,19 @@ impl<F: Flash> Device<F> {
     }
 }
 
+/// What of the model that runs is copied into RAM.
+fn settings<F: Flash>(slots: &mut Option<Slots<F>>) -> Settings {
+    let settings = match slots.as_ref().and_then(Slots::running) {
+        None => Ok(SETTINGS),
+        Some(_) => ModelFile::parse(file(slots)).and_then(|file| Settings::of(&file)),
+    };
+    // It was whole when it was chosen: this flash is not to be relied on.
+    if settings.is_err() {
+        *slots = None;
+    }
+    settings.unwrap_or(SETTINGS)
+}
+
 /// The bytes of the file of the model that runs.
 fn file<F: Flash>(slots: &Option<Slots<F>>) -> &[u8] {
     match slots.as_ref().and_then(|slots| Some((slots.flash(), slots.running()?))) {
@@ -262,6 +267,7 @@ pub struct App<F> {
 impl<F: Flash> App<F> {
     /// Starts the newest model that may run, the embedded one where there is no other, with its state at
     /// rest.
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     pub fn new(flash: F) -> Self {
         App { device: Device::start(flash), decoder: Decoder::new(), link_errors: 0 }
     }

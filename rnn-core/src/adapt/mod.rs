@@ -136,7 +136,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
 {
     /// The whole network adapts, over blocks of T samples; starts at rest.
     pub fn new(model: &Forecaster<C, I, H>) -> Self {
-        Self::with(Whole::new(), &model.network, [0.0; I])
+        Self::with(Whole::new, &model.network, [0.0; I])
     }
 }
 
@@ -145,15 +145,19 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
 {
     /// The readout alone adapts, over blocks of T samples; starts at rest.
     pub fn of_readout(model: &Forecaster<C, I, H>) -> Self {
-        Self::with(Readout::new(), &model.network.readout, [0.0; I])
+        Self::with(Readout::new, &model.network.readout, [0.0; I])
     }
 }
 
 impl<L: Learner> Adapter<L> {
     /// With any learner, at rest; `frozen` are the weights that were flashed, `sample` is any sample.
-    pub fn with(learner: L, frozen: &L::Weights, sample: L::Sample) -> Self {
+    #[inline(never)] // Made where it is kept: a device's stack may have no room for another one.
+    pub fn with(learner: impl FnOnce() -> L, frozen: &L::Weights, sample: L::Sample) -> Self {
+        let learner = learner();
         let run = || Run { memory: learner.at_rest(), o: sample.clone() };
-        let mut adapter = Adapter {
+        let mut unknown = sample.clone();
+        unknown.as_mut().fill(f32::NAN);
+        Adapter {
             active: frozen.clone(),
             shadow: frozen.clone(),
             descent: Descent::new(frozen),
@@ -163,13 +167,11 @@ impl<L: Learner> Adapter<L> {
             good: 0,
             judge: Judge::NEW,
             adapted: false,
-            last: sample.clone(),
-            prediction: sample.clone(),
+            last: unknown.clone(),
+            prediction: unknown,
             scratch: sample,
             learner,
-        };
-        adapter.rest();
-        adapter
+        }
     }
 
     /// Starts anew from the weights of another model, at rest.

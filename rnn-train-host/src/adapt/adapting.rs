@@ -25,9 +25,9 @@ pub struct Adapting<'m, P: Part> {
 impl<'m, P: Part> Adapting<'m, P> {
     /// Before the first sample, over blocks of `steps` >= 1 samples. A model of `f32` that carries its state on.
     pub fn new(model: &'m Model, steps: usize) -> Self {
-        let frozen = P::frozen(model);
+        let frozen: Cow<'_, Aligned> = P::frozen(model);
         let sample = vec![0.0; model.header.inputs];
-        let adapter = Adapter::with(P::of(model, steps), &frozen, sample);
+        let adapter = Adapter::<P>::with(|| P::of(model, steps), &*frozen, sample);
         Adapting { model, frozen, adapter, watcher: Watcher::new(model), header: model.header }
     }
 
