@@ -147,3 +147,37 @@ pub(crate) fn readings() -> Vec<f32> {
     }
     readings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sensor_fails_where_it_is_said_and_nowhere_else() {
+        let readings = readings();
+        assert_eq!(readings.len(), END);
+        let of = |kind: Trouble, t: usize| {
+            let mut those = TROUBLES.iter().filter(|(trouble, ..)| *trouble == kind);
+            those.any(|(_, start, samples)| (*start..start + samples).contains(&t))
+        };
+        // Two readings may be equal by chance, so many in a row only where the sensor is stuck.
+        const ROW: usize = 10;
+        for (t, row) in readings.windows(ROW).enumerate() {
+            assert_eq!(row[0].is_nan(), of(Trouble::NotANumber, t), "sample {t}");
+            if row.iter().all(|reading| *reading == row[0]) {
+                assert!(of(Trouble::Stuck, t + ROW - 1), "sample {t}");
+            }
+        }
+        for (t, row) in readings.windows(2).enumerate() {
+            let jump = row[1] - row[0] > 0.9 * SPIKE as f32;
+            assert_eq!(jump, of(Trouble::Spike, t + 1), "sample {}", t + 1);
+        }
+    }
+
+    #[test]
+    fn a_log_keeps_every_bit() {
+        for reading in readings().into_iter().filter(|reading| !reading.is_nan()) {
+            assert_eq!(format!("{reading:.2}").parse(), Ok(reading));
+        }
+    }
+}

@@ -12,7 +12,7 @@ use rnn_train_host::metrics::Errors;
 use rnn_train_host::model::Model;
 use std::ops::Range;
 
-/// An alarm is over after so many samples without one.
+/// An alarm, or a fault, is over after so many samples without one.
 const SILENCE: usize = 24;
 
 /// What became of a sample.
@@ -96,8 +96,17 @@ impl Run {
 
     /// Where alarms begin, among these samples.
     pub(crate) fn alarms(&self, samples: Range<usize>) -> Vec<usize> {
+        self.begin(samples, |row| row.alarm)
+    }
+
+    /// Where values begin that weren't let in.
+    pub(crate) fn faults(&self, samples: Range<usize>) -> Vec<usize> {
+        self.begin(samples, |row| row.faulty)
+    }
+
+    fn begin(&self, samples: Range<usize>, is: fn(&Row) -> bool) -> Vec<usize> {
         let (mut last, mut starts) = (None, Vec::new());
-        for (t, _) in self.range(samples).filter(|(_, row)| row.alarm) {
+        for (t, _) in self.range(samples).filter(|(_, row)| is(row)) {
             if last.is_none_or(|last| t - last > SILENCE) {
                 starts.push(t);
             }
