@@ -4,9 +4,7 @@
 
 #![allow(clippy::needless_range_loop)] // t is the step of the equations.
 
-mod reference;
-
-use reference::{Known, Rnn, States, derivative};
+use crate::reference::{Known, Rnn, States, derivative};
 use rnn_core::activation::Activation;
 use rnn_core::bptt::{Bptt, Labels};
 use rnn_core::cell::Stack;
