@@ -57,7 +57,7 @@ fn all_of(jobs: &[Job], tell: impl Fn(Ended) + Copy + Sync) -> Result<()> {
     thread::scope(|scope| {
         let lanes = thread::available_parallelism()?.get().min(jobs.len());
         let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
-        lanes.into_iter().map(|lane| lane.join().expect("a lane ends")).collect()
+        lanes.into_iter().try_for_each(|lane| lane.join().expect("a lane ends"))
     })
 }
 
