@@ -2,7 +2,7 @@
 //! and chips must arrive at.
 
 use crate::reference::integers::{Cell, Values, even};
-use crate::reference::{Known, Rnn};
+use crate::reference::{self, Rnn};
 use rnn_core::check::streams::{
     HIDDEN, INPUTS, SCALE, STEPS, STREAMS, Stream, Values as Known, inputs, plan, random_inputs,
     random_integers,
@@ -16,7 +16,7 @@ use rnn_core::quant::block::{Block, Format, Layout, Width};
 
 static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
-fn floats<C: Known<f32, INPUTS, HIDDEN>>() -> u32 {
+fn floats<C: reference::Known<f32, INPUTS, HIDDEN>>() -> u32 {
     let rnn = Rnn::of(&Network::<f32, C, INPUTS, HIDDEN, INPUTS>::random(21));
     let (mut states, mut random, mut digest) = (rnn.rest(), random_inputs(), CRC.digest());
     for _ in 0..STEPS {
