@@ -12,6 +12,10 @@ use crate::parameters::Parameters;
 use crate::random::SplitMix64;
 use crate::scalar::Scalar;
 
+mod shaped;
+
+pub use shaped::{Shaped, ShapedRef};
+
 /// What stands behind the readout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
@@ -223,7 +227,6 @@ pub struct BackwardSpace<'a, T> {
 
 impl<'a, T: Scalar> NetworkRef<'a, T> {
     /// `None` when the parameters aren't as many as [`Shape::parameters`].
-    #[inline(always)] // With a shape that the compiler knows nothing is left to check.
     pub fn new(shape: Shape, parameters: &'a [T]) -> Option<Self> {
         (parameters.len() == shape.parameters()).then_some(NetworkRef { shape, parameters })
     }
@@ -412,13 +415,25 @@ impl<'m, T: Scalar> Work<T> for LayerSteps<'_, 'm, T> {
             let memory = take(&mut rest, layer.memory());
             let own;
             (own, parameters) = parameters.split_at_checked(layer.parameters()).unwrap_or_default();
-            if let Some(cell) = layer.view(own) {
-                cell.step::<A>(if i == 0 { *x } else { Columns::Values(below) }, memory);
-            }
-            below = memory.get(..layer.hidden).unwrap_or_default();
+            let x = if i == 0 { *x } else { Columns::Values(below) };
+            below = layer_step::<T, A>(layer, own, x, memory);
         }
         below
     }
+}
+
+/// One step of a layer with these parameters and this memory; h_t.
+#[inline(always)]
+fn layer_step<'m, T: Scalar, A: Arithmetic<T>>(
+    layer: Layer,
+    parameters: &[T],
+    x: Columns<'_, T>,
+    memory: &'m mut [T],
+) -> &'m [T] {
+    if let Some(cell) = layer.view(parameters) {
+        cell.step::<A>(x, memory);
+    }
+    memory.get(..layer.hidden).unwrap_or_default()
 }
 
 /// Both sides of `at`; what is missing is empty.

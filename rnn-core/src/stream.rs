@@ -3,7 +3,7 @@
 use crate::cell::Cell;
 use crate::forecast::{self, Forecaster, Memory, Running};
 use crate::kernel::{Arithmetic, Columns, Inference, Work};
-use crate::network::{Network, NetworkRef};
+use crate::network::{Network, NetworkRef, Shaped, ShapedRef};
 use crate::text;
 
 /// A predictor over a model of I channels and H hidden units.
@@ -23,34 +23,41 @@ pub struct Predictor<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, con
     filled: usize,
 }
 
-/// A network of any shape in the middle of a stream, used where its parameters lie. With a shape and a
-/// number of parameters that the compiler knows, only the code of its cells is left.
+/// A network in the middle of a stream, used where its parameters lie: a [`NetworkRef`], or a [`ShapedRef`].
 #[derive(Debug)]
-pub struct InPlace<'a> {
+pub struct InPlace<'a, N> {
     /// The network.
-    pub network: NetworkRef<'a, f32>,
+    pub network: N,
     /// [`Shape::memory`](crate::network::Shape::memory) numbers.
     pub memory: &'a mut [f32],
 }
 
-impl Running for InPlace<'_> {
-    #[inline(always)]
-    fn rest(&mut self) {
-        self.memory.iter_mut().for_each(|number| *number = 0.0);
-    }
-    #[inline(always)]
-    fn step(&mut self, u: &[f32]) {
-        self.network.step::<Inference>(Columns::Values(u), self.memory);
-    }
-    #[inline(always)]
-    fn step_symbol(&mut self, symbol: u16) {
-        self.network.step::<Inference>(Columns::Symbols(&[symbol]), self.memory);
-    }
-    #[inline(always)]
-    fn read(&mut self, o: &mut [f32]) {
-        self.network.readout().forward::<Inference>(self.network.h(self.memory), o);
-    }
+macro_rules! running {
+    ($network:ty, $($shape:ident: $bound:path)?, $flat:expr) => {
+        impl<$($shape: $bound)?> Running for InPlace<'_, $network> {
+            #[inline(always)]
+            fn rest(&mut self) {
+                self.memory.iter_mut().for_each(|number| *number = 0.0);
+            }
+            #[inline(always)]
+            fn step(&mut self, u: &[f32]) {
+                self.network.step::<Inference>(Columns::Values(u), self.memory);
+            }
+            #[inline(always)]
+            fn step_symbol(&mut self, symbol: u16) {
+                self.network.step::<Inference>(Columns::Symbols(&[symbol]), self.memory);
+            }
+            #[inline(always)]
+            fn read(&mut self, o: &mut [f32]) {
+                let network = $flat(&self.network);
+                network.readout().forward::<Inference>(network.h(self.memory), o);
+            }
+        }
+    };
 }
+
+running!(NetworkRef<'_, f32>, , NetworkRef::clone);
+running!(ShapedRef<'_, S, f32>, S: Shaped, ShapedRef::flat);
 
 /// The network of a predictor with its memory.
 struct Live<'a, C: Cell<f32, I, H>, const I: usize, const H: usize> {

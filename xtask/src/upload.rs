@@ -124,7 +124,9 @@ fn torn(built: &Built, models: &Models) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let socket = folder.path().join("qmp");
     let option = format!("unix:{},server=on,wait=off", socket.display());
-    let mut qemu = Qemu::start(MAIN.name, &built.app, &["-qmp", &option])?;
+    // A reset is no end here.
+    let options = ["-action", "reboot=reset", "-qmp", &option];
+    let mut qemu = Qemu::start(MAIN.name, &built.app, &options)?;
     let mut power = Power::over(&socket)?;
     let mut runs = &models.old;
     for next in [&models.new, &models.heir] {

@@ -39,8 +39,10 @@ fn main() -> ! {
             report("the same instructions for 10000 inputs", name, constant == Some(true));
         }
     }
-    for Adaptation { name, run, expected } in ADAPTATIONS {
-        report("2000 samples learnt", name, run(SAMPLES) == expected);
+    // The smallest board has no room for all.
+    let room = support::stack::left();
+    for Adaptation { name, run, expected, .. } in ADAPTATIONS.iter().filter(|a| a.stack < room) {
+        report("2000 samples learnt", name, run(SAMPLES) == *expected);
     }
     support::exit(failed.min(1))
 }

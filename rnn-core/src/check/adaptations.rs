@@ -24,36 +24,41 @@ pub struct Adaptation {
     pub run: fn(usize) -> u32,
     /// The digest of [`SAMPLES`] samples on every machine.
     pub expected: u32,
+    /// Stack that a run may take, in bytes: the adapter is made where it isn't kept.
+    pub stack: usize,
+}
+
+/// See [`Adaptation::stack`].
+const fn stack<L: Learner<Sample = [f32; 1]>>() -> usize {
+    4 * size_of::<Guarded<'_, L, 1>>() + 2048
 }
 
 /// Samples of a run.
 pub const SAMPLES: usize = 2000;
 
-/// All runs, in networks that the smallest chip has room for.
+/// All runs, in small networks.
 pub const ADAPTATIONS: [Adaptation; 4] = [
-    Adaptation { name: "elman", run: whole::<Elman<f32, 1, 6>, 6, 8>, expected: 0x3C9C_25F6 },
-    Adaptation {
-        name: "gru",
-        run: whole::<Gru<f32, 1, 6, ResetAfter>, 6, 8>,
-        expected: 0x4E3C_3834,
-    },
-    Adaptation { name: "lstm", run: whole::<Lstm<f32, 1, 5>, 5, 8>, expected: 0x62EB_4E10 },
+    of_whole::<Elman<f32, 1, 6>, 6, 8>("elman", 0x3C9C_25F6),
+    of_whole::<Gru<f32, 1, 6, ResetAfter>, 6, 8>("gru", 0x4E3C_3834),
+    of_whole::<Lstm<f32, 1, 5>, 5, 8>("lstm", 0x62EB_4E10),
     Adaptation {
         name: "readout of a gru",
         run: readout::<Gru<f32, 1, 6>, 6, 8>,
         expected: 0x171D_2CD7,
+        stack: stack::<Readout<'_, Gru<f32, 1, 6>, 1, 6, 8>>(),
     },
 ];
 
 /// A million samples for an Elman cell of 16 units over blocks of 16: minutes on an emulated chip.
-pub const SOAK: (usize, Adaptation) = (
-    1_000_000,
-    Adaptation {
-        name: "elman, 16 units",
-        run: whole::<Elman<f32, 1, 16>, 16, 16>,
-        expected: 0x0A20_8AC1,
-    },
-);
+pub const SOAK: (usize, Adaptation) =
+    (1_000_000, of_whole::<Elman<f32, 1, 16>, 16, 16>("elman, 16 units", 0x0A20_8AC1));
+
+const fn of_whole<C: Cell<f32, 1, H>, const H: usize, const T: usize>(
+    name: &'static str,
+    expected: u32,
+) -> Adaptation {
+    Adaptation { name, run: whole::<C, H, T>, expected, stack: stack::<Whole<C, 1, H, T>>() }
+}
 
 /// Model, shadow, gradient and the state of learning, with 16 units and blocks of 16.
 const _: () = {

@@ -199,6 +199,7 @@ impl<F: NorFlash> Slots<F> {
     }
 
     /// The file's CRC-32 if its last bytes say the same, else `None`.
+    #[inline(never)]
     fn crc(&mut self, offset: u32, length: u32) -> Option<u32> {
         let length = length as usize;
         let data = length.checked_sub(4)?;
@@ -214,12 +215,14 @@ impl<F: NorFlash> Slots<F> {
     }
 
     /// A record and its seal.
+    #[inline(never)]
     fn pair(&mut self, slot: usize, pair: u32) -> [Option<[u8; BLOCK]>; 2] {
         let start = self.area.start(slot);
         Mark::PAIR.map(|mark| self.block(start + record::start(pair, mark)))
     }
 
     /// A block as the flash reads it; `None` where it can't, as some can't read torn words.
+    #[inline(never)]
     fn block(&mut self, at: u32) -> Option<[u8; BLOCK]> {
         let mut block = BLANK;
         self.flash.read(at, &mut block).ok().map(|()| block)

@@ -44,6 +44,7 @@ pub(super) const fn start(pair: u32, mark: Mark) -> u32 {
 }
 
 /// The block that says so of a model.
+#[inline(never)] // As below: once in an image, not at every use. Flash is scarce, updates are rare.
 pub(super) fn encode(mark: Mark, model: &Model) -> [u8; BLOCK] {
     let words = [model.sequence, model.length, model.crc, 0, 0].map(u32::to_le_bytes);
     let mut block = BLANK;
@@ -56,6 +57,7 @@ pub(super) fn encode(mark: Mark, model: &Model) -> [u8; BLOCK] {
 }
 
 /// The model in this slot of which a block, either of a pair, speaks; `None` if it is no record.
+#[inline(never)]
 pub(super) fn decode(block: &[u8; BLOCK], slot: usize, start: u32) -> Option<Model> {
     let mark = Mark::PAIR.into_iter().find(|mark| block.starts_with(&mark.magic()))?;
     let (words, []) = block.as_chunks::<4>() else { return None };

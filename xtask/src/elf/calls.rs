@@ -19,6 +19,10 @@ const ALLOCATORS: [&str; 6] =
 const ASSEMBLY: [&str; 2] =
     ["kernel::integer::dsp::pass::bytes", "kernel::integer::dsp::pass::halves"];
 
+/// The RP2350's flash is erased and written by functions of its boot ROM, which the image calls through a
+/// table: they aren't followed, nor their stack.
+const BOOT_ROM: [&str; 1] = ["rp2350::flash::BootRom"];
+
 /// What a function can reach. Interrupts are not among it, nor is their stack.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
@@ -106,6 +110,9 @@ impl Walker<'_> {
                 // What lies beyond doesn't matter any more.
                 return 0;
             }
+        }
+        if function.is_one_of(&BOOT_ROM) {
+            return 0;
         }
         let Frame { depth, deepest, unknown } = if function.is_one_of(&ASSEMBLY) {
             frame_of_assembly(entry, function)

@@ -62,7 +62,8 @@ impl Program {
             let code = &mut program.functions.entry(function).or_default().code;
             let mut fields = rest.split('\t');
             let data = fields.next().unwrap_or_default();
-            let mnemonic = fields.next().with_context(about)?.trim();
+            // Without one it is a dump of data that lies among functions in RAM.
+            let Some(mnemonic) = fields.next().map(str::trim) else { continue };
             let operands = fields.next().unwrap_or_default();
             let operands = operands.split('@').next().unwrap_or_default().trim();
             if mnemonic.starts_with('.') {

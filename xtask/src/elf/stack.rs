@@ -10,6 +10,8 @@
 //! sub rX, r7, #m        back to where it was known
 //! mov sp, rX
 //! ```
+//!
+//! A core without Thumb-2 comes back that way from every large frame, in several subtractions.
 
 use super::disassembly::Instruction;
 use super::flow::Flow;
@@ -67,6 +69,11 @@ impl<'f> Stack<'f> {
             }
             ("sub" | "subw" | "subs", [to, "r7", n]) => {
                 Some((to, self.frame? + positive(n)?, false))
+            }
+            ("sub" | "subs", [of, n]) => {
+                let (register, depth, aligned) = self.computed?;
+                let further = positive(n).filter(|_| register == *of)?;
+                Some((register, depth + further, aligned))
             }
             ("bfc", [of, "#0" | "#0x0", bits]) => {
                 let (register, depth, _) = self.computed?;

@@ -2,15 +2,17 @@
 #![no_std]
 #![no_main]
 
+mod flash;
+
 use cortex_m_rt as _;
 use embassy_executor::Spawner;
 use embassy_rp::adc::{self, Adc, Channel};
-use embassy_rp::flash::Flash;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::uart::{self, BufferedInterruptHandler, BufferedUart};
 use embassy_rp::watchdog::Watchdog;
 use embassy_rp::{bind_interrupts, peripherals};
 use embassy_time::Duration;
+use flash::BootRom;
 use station::{Hardware, Mapped};
 
 bind_interrupts!(struct Interrupts {
@@ -20,8 +22,6 @@ bind_interrupts!(struct Interrupts {
 
 /// After how long the watchdog bites.
 const WATCHDOG: Duration = Duration::from_millis(station::WATCHDOG_MS as u64);
-/// Where the processor reads the flash, and all that there is of it.
-const FLASH: (usize, usize) = (0x1000_0000, 4 << 20);
 /// Conversions of which a sample is the mean: a step of the converter is half a degree.
 const CONVERSIONS: u16 = 64;
 /// Volts per step of the converter, with a supply of 3.3 V.
@@ -77,9 +77,8 @@ async fn main(_spawner: Spawner) {
     let converter = Adc::new(chip.ADC, Interrupts, Default::default());
     let thermometer = Channel::new_temp_sensor(chip.ADC_TEMP_SENSOR);
     let lamp = Output::new(chip.PIN_25, Level::Low);
-    let (origin, flash) = (FLASH.0, Flash::<_, _, { FLASH.1 }>::new_blocking(chip.FLASH));
     // SAFETY: the chip has one such driver.
     #[allow(unsafe_code)]
-    let flash = unsafe { Mapped::new(flash, origin) };
+    let flash = unsafe { Mapped::new(BootRom::new(chip.FLASH), flash::ORIGIN) };
     station::run(line, Parts { converter, thermometer, watchdog, lamp }, flash).await
 }

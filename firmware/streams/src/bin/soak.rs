@@ -9,7 +9,7 @@ support::interrupts!();
 
 #[entry]
 fn main() -> ! {
-    let (samples, Adaptation { name, run, expected }) = SOAK;
+    let (samples, Adaptation { name, run, expected, .. }) = SOAK;
     let ok = run(samples) == expected;
     defmt::println!(
         "{{\"test\": \"{=usize} samples learnt: {=str}\", \"ok\": {=bool}}}",

@@ -205,6 +205,17 @@ fn a_stack_that_is_aligned_anew_counts_with_all_that_it_may_move() {
         let walk = lines(between);
         assert!(walk.unknown.iter().any(|found| found.contains("an unknown change")), "{between}");
     }
+    // What a core without Thumb-2 does after every large frame.
+    let large = ["push\t{r6, r7, lr}", "add\tr7, sp, #0x4", "sub\tsp, #0x1fc", "sub\tsp, #0x20"];
+    let back = |second| {
+        moves(
+            &[&large[..], &["subs\tr6, r7, #0x3", second, "mov\tsp, r6", "pop\t{r6, r7, pc}"]]
+                .concat(),
+        )
+    };
+    assert_eq!((found(&back("subs\tr6, #0x1")), back("subs\tr6, #0x1").stack), (vec![], 12 + 540));
+    assert!(!found(&back("subs\tr6, #0x2")).is_empty(), "returns with 1 byte");
+    let back = ["sub.w\tr4, r7, #0x8", "mov\tsp, r4"];
     for (bfc, back, what) in [
         // More bits than any vector wants; other arithmetic.
         ("bfc\tr4, #0x0, #0x14", back, "an unknown change of the stack pointer"),
