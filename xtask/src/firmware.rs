@@ -50,39 +50,50 @@ pub(crate) struct Built {
     pub(crate) self_tests: PathBuf,
 }
 
+/// The packages of a board's images with a model.
+pub(crate) fn packages(board: &Board) -> [&str; 2] {
+    [board.name, "self-tests"]
+}
+
 /// A command of cargo for a board's firmware.
-pub(crate) fn command(subcommand: &str, board: &Board, model: &Path, profile: Profile) -> Command {
+pub(crate) fn command(
+    subcommand: &str,
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    packages: &[&str],
+) -> Command {
     let mut command = cargo(&board.folder());
-    command.args([subcommand, "--locked", "--profile", profile.name()]);
-    command.args(["--package", board.name, "--package", "self-tests"]).env("RNN_MODEL", model);
+    command.args([subcommand, "--locked", "--profile", profile.name()]).env("RNN_MODEL", model);
+    for package in packages {
+        command.args(["--package", package]);
+    }
     command
 }
 
 /// Builds the application and the self-tests with a model.
 pub(crate) fn build(board: &Board, model: &Path, profile: Profile) -> Result<Built> {
-    build_broken(board, model, profile, None)
-}
-
-/// The same with a promise broken on purpose; `firmware/app/src/broken.rs` has them.
-pub(crate) fn build_broken(
-    board: &Board,
-    model: &Path,
-    profile: Profile,
-    promise: Option<&str>,
-) -> Result<Built> {
     let model = model
         .canonicalize()
         .with_context(|| format!("{}: can't read the model", model.display()))?;
-    let mut command = command("build", board, &model, profile);
-    match promise {
-        // Apart: it compiles the core anew.
-        Some("lane") => command.env("RNN_BREAK_KERNELS", "lane"),
-        Some(promise) => command.env("RNN_BREAK", promise),
-        None => &mut command,
-    };
-    run(command.arg("--quiet"))?;
-    let image = |name| board.image(profile.name(), name);
-    Ok(Built { app: image(board.name), self_tests: image("self-tests") })
+    let packages = packages(board);
+    run(command("build", board, &model, profile, &packages).arg("--quiet"))?;
+    let [app, self_tests] = packages.map(|package| board.image(profile.name(), package));
+    Ok(Built { app, self_tests })
+}
+
+/// Builds one of them with a promise broken on purpose; `firmware/app/src/broken.rs` has them.
+pub(crate) fn build_broken(
+    board: &Board,
+    model: &Path,
+    package: &str,
+    promise: &str,
+) -> Result<PathBuf> {
+    let mut command = command("build", board, model, Profile::Release, &[package]);
+    // Apart: it compiles the core anew.
+    let variable = if promise == "lane" { "RNN_BREAK_KERNELS" } else { "RNN_BREAK" };
+    run(command.env(variable, promise).arg("--quiet"))?;
+    Ok(board.image(Profile::Release.name(), package))
 }
 
 /// Builds an image without a model: `counts`, the jobs whose instructions are counted, or `streams`.
