@@ -1,8 +1,9 @@
 //! Frames on a serial line.
 
+use rnn_core::adapt::Event;
 use rnn_core::link::{
-    Decoder, Error, Frame, Info, MAX_FRAME, Message, Prediction, Refusal, Sample, Slot, Stats,
-    Values,
+    Decoder, Error, Frame, Info, Learning, MAX_FRAME, Message, Part, Prediction, Refusal, Sample,
+    Slot, Stats, Values,
 };
 use rnn_core::watch::Verdict;
 use rnn_core::watch::guard::Sight;
@@ -79,13 +80,32 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     };
     let values = Values::new(&raw);
     let slot = Some(Slot { number: 2, sequence: 7 });
-    let info = Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xDEAD_0000, slot };
+    let learning = Some(Learning { part: Part::Readout, block: 16 });
+    let event = Some(Event::RolledBack);
+    let info = Info {
+        inputs: 2,
+        hidden: 16,
+        outputs: 2,
+        window: 0,
+        model_crc: 0xDEAD_0000,
+        slot,
+        learning,
+    };
     let messages = [
         ("hello", Message::Hello),
         ("info", Message::Info(info)),
         ("sample", Message::Sample(Sample { elapsed: 1.0, values })),
         ("silence", Message::Silence(1.5)),
-        ("prediction", Message::Prediction(Prediction { verdict, faults: &[0, 1], values })),
+        (
+            "prediction",
+            Message::Prediction(Prediction {
+                verdict,
+                event,
+                adapted: true,
+                faults: &[0, 1],
+                values,
+            }),
+        ),
         ("stats_request", Message::StatsRequest),
         ("stats", Message::Stats(Stats { steps: 7, ..Stats::default() })),
         ("quit", Message::Quit),

@@ -267,9 +267,7 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
     /// h of the uppermost layer in the memory of a stream.
     #[inline(always)]
     pub fn h<'m>(&self, memory: &'m [T]) -> &'m [T] {
-        let layers = &self.shape.layers;
-        let uppermost = layers.get(layers.count(), self.shape.inputs);
-        part(last(memory, uppermost.memory()), 0, uppermost.hidden)
+        uppermost(self.shape, memory)
     }
 
     /// Runs T steps; `o` takes the outputs (in front of the head) of the last o.len() / (O B) steps:
@@ -446,7 +444,14 @@ fn part<T>(values: &[T], from: usize, count: usize) -> &[T] {
     values.get(from..from + count).unwrap_or_default()
 }
 
+/// h of the uppermost layer in the memory of a stream.
+#[inline(always)]
+pub(crate) fn uppermost<T>(shape: Shape, memory: &[T]) -> &[T] {
+    let uppermost = shape.layers.get(shape.layers.count(), shape.inputs);
+    part(last(memory, uppermost.memory()), 0, uppermost.hidden)
+}
+
 /// The last `count` values.
-fn last<T>(values: &[T], count: usize) -> &[T] {
+pub(crate) fn last<T>(values: &[T], count: usize) -> &[T] {
     values.get(values.len().saturating_sub(count)..).unwrap_or_default()
 }

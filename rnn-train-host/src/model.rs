@@ -153,6 +153,7 @@ impl Model {
             window: size(window),
             model_crc: crc,
             slot: None,
+            learning: None,
         })
     }
 

@@ -20,7 +20,7 @@ use rnn_train_host::device::{self, Device};
 use rnn_train_host::model::Model;
 use rnn_train_host::quantize::quantize_with;
 use rnn_train_host::text::generate::{Options, generate, generate_by};
-use rnn_train_host::watch::{Watch, Watching};
+use rnn_train_host::watch::Watch;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -239,16 +239,14 @@ pub(crate) fn differing_bits(
         return differing_symbols(&device, &model, image);
     }
     let samples = samples(model.header.inputs);
-    let mut watching = Watching::new(&model);
     let (mut steps, mut kinds, mut sights) = (0, BTreeSet::<u8>::new(), BTreeSet::new());
-    let judge = |sent: &Sent| {
-        let told = watching.judge(sent);
+    let report = device::run(&device, Some(image), &model, samples, |seen| {
+        let told = seen.told;
         steps += usize::from(told.verdict.step);
         kinds.extend(told.faults.iter().copied().filter(|fault| *fault != 0));
         sights.insert(told.verdict.sight as u8);
-        told
-    };
-    let report = device::run(&device, Some(image), model.info()?, samples, judge, |_| Ok(()))?;
+        Ok(())
+    })?;
     if model.watch.is_some() {
         ensure!(kinds.len() == Fault::ALL.len(), "only the faults {kinds:?} came up");
         ensure!(sights.len() == 3, "only the sights {sights:?} came up");

@@ -73,11 +73,31 @@ pub(crate) fn command(
 
 /// Builds the application and the self-tests with a model.
 pub(crate) fn build(board: &Board, model: &Path, profile: Profile) -> Result<Built> {
+    build_with(board, model, profile, None)
+}
+
+/// The same for a model that goes on learning, as `adapt` says; `firmware/app/build.rs` reads it.
+pub(crate) fn build_learning(
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    adapt: &str,
+) -> Result<Built> {
+    build_with(board, model, profile, Some(("RNN_ADAPT", adapt)))
+}
+
+fn build_with(
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    variable: Option<(&str, &str)>,
+) -> Result<Built> {
     let model = model
         .canonicalize()
         .with_context(|| format!("{}: can't read the model", model.display()))?;
     let packages = packages(board);
-    run(command("build", board, &model, profile, &packages).arg("--quiet"))?;
+    let mut command = command("build", board, &model, profile, &packages);
+    run(command.envs(variable).arg("--quiet"))?;
     let [app, self_tests] = packages.map(|package| board.image(profile.name(), package));
     Ok(Built { app, self_tests })
 }

@@ -11,6 +11,7 @@ mod firmware;
 mod flood;
 mod fuzz;
 mod images;
+mod learning;
 mod mcu;
 mod miri;
 mod mutants;

@@ -89,7 +89,7 @@ fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
     tell(Ended::of(&name, |tally| prove::test_streams(board, tally)));
     if main {
         tell(Ended::of("a flood on the line", |tally| flood::test(board, &models[0], tally)));
-        tell(Ended::of("updates", upload::test));
+        tell(Ended::of("updates and learning", upload::test));
     }
     tell(Ended::of(&format!("counts, {}", board.core), |tally| {
         let figures = mcu::measure(board)?;

@@ -1,21 +1,22 @@
-//! Models that are uploaded to the emulated chip in the middle of a stream, and resets in the middle of an
-//! upload.
+//! Models that are uploaded to the emulated chip, which learns, in the middle of a stream, and resets in the
+//! middle of an upload.
 
 use crate::board::MAIN;
 use crate::chip::{SAMPLES, random_model, samples};
 use crate::command::root;
 use crate::firmware::{self, Built, Profile};
+use crate::learning;
 use crate::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{Header, Task};
 use rnn_core::scaling::Mode;
+use rnn_train_host::adapt::Twin;
 use rnn_train_host::device::Line;
 use rnn_train_host::device::qemu::Qemu;
 use rnn_train_host::device::stream::{ANSWER_WITHIN, Sent, Session};
 use rnn_train_host::model::Model;
-use rnn_train_host::watch::Watching;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -47,18 +48,20 @@ pub(crate) fn test(tally: &mut Tally) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
     let path = folder.join("uploads.rnn");
     models.old.save(&path)?;
-    let built = firmware::build(MAIN, &path, Profile::Release)?;
+    // Of one that learns there is more to be handed over.
+    let built = firmware::build_learning(MAIN, &path, Profile::Release, "16")?;
     midstream(&built, &models.old, &models.new)?;
     midstream(&built, &models.old, &models.heir)?;
     torn(&built, &models)?;
     tally.passed += 3;
+    learning::test(&built, &models.old, tally)?;
     Ok(())
 }
 
 /// A device and its host beside it: every answer must have the same bits.
 struct Pair<'s, 'm, L> {
     session: &'s mut Session<L>,
-    watching: Watching<'m>,
+    twin: Twin<'m>,
     samples: &'s mut dyn Iterator<Item = Sent>,
 }
 
@@ -66,7 +69,7 @@ impl<L: Line> Pair<'_, '_, L> {
     fn steps(&mut self, count: usize) -> Result<()> {
         let samples: Vec<Sent> = self.samples.take(count).collect();
         ensure!(samples.len() == count, "there are too few samples");
-        let judge = |sent: &Sent| self.watching.judge(sent);
+        let judge = |sent: &Sent| self.twin.judge(sent);
         let comparison = self.session.compare(samples, judge, |_| Ok(()))?;
         let first = comparison.first_difference;
         ensure!(comparison.differing_bits == 0, "the device differs from the host: {first:?}");
@@ -81,8 +84,9 @@ fn midstream(built: &Built, old: &Model, next: &Model) -> Result<()> {
     let mut session = Session::open(qemu.serial())?;
     session.expect_model(old.info()?)?;
     let mut samples = samples(old.header.inputs).into_iter().cycle();
-    let mut pair =
-        Pair { session: &mut session, watching: Watching::new(old), samples: &mut samples };
+    let learning = session.info().learning;
+    let twin = Twin::new(old, learning)?;
+    let mut pair = Pair { session: &mut session, twin, samples: &mut samples };
     pair.steps(BEFORE)?;
     pair.session.begin_update(&file)?;
     let mut sent = 0;
@@ -98,18 +102,18 @@ fn midstream(built: &Built, old: &Model, next: &Model) -> Result<()> {
 
     // What the next prediction must not be: that of the old model, and that of the new one in another state.
     let sound = Sent { values: Some(vec![9.0; old.header.inputs]), elapsed: 1.0 };
-    let prediction = |mut watching: Watching<'_>| watching.judge(&sound).prediction;
-    let mut taken_over = pair.watching.clone();
+    let prediction = |mut twin: Twin<'_>| twin.judge(&sound).prediction;
+    let mut taken_over = pair.twin.clone();
     taken_over.take_over(next);
     let [stayed, expected, from_rest] =
-        [pair.watching.clone(), taken_over.clone(), Watching::new(next)].map(prediction);
+        [pair.twin.clone(), taken_over.clone(), Twin::new(next, learning)?].map(prediction);
     ensure!(stayed != expected, "the models predict the same: nothing is shown");
     ensure!((from_rest == expected) != next.header.hand_over, "the state makes no difference");
 
-    pair.watching = taken_over;
+    pair.twin = taken_over;
     let mut all = std::iter::once(sound).chain(pair.samples);
-    let Pair { session: same, watching, .. } = pair;
-    Pair { session: same, watching, samples: &mut all }.steps(SAMPLES)?;
+    let Pair { session: same, twin, .. } = pair;
+    Pair { session: same, twin, samples: &mut all }.steps(SAMPLES)?;
     let stats = session.stats()?;
     ensure!(
         (stats.link_errors, stats.queue_overflows) == (0, 0),
@@ -155,8 +159,8 @@ fn after_reset<'q, L: Line>(line: &'q mut L, model: &Model) -> Result<Session<&'
     let mut session = Session::open(line)?;
     session.expect_model(model.info()?)?;
     let mut samples = samples(model.header.inputs).into_iter();
-    let watching = Watching::new(model);
-    Pair { session: &mut session, watching, samples: &mut samples }.steps(BEFORE)?;
+    let twin = Twin::new(model, session.info().learning)?;
+    Pair { session: &mut session, twin, samples: &mut samples }.steps(BEFORE)?;
     Ok(session)
 }
 

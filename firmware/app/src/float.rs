@@ -9,7 +9,7 @@ use rnn_core::stream::InPlace;
 pub(crate) type Word = f32;
 
 /// The shape of every network that may run here.
-enum Embedded {}
+pub(crate) enum Embedded {}
 
 impl Shaped for Embedded {
     const SHAPE: Shape = FILE.header.shape();

@@ -1,6 +1,7 @@
 //! A forecaster: it takes a sample and predicts the next one.
 
 use crate::embedded::{FILE, WINDOW};
+use crate::learner::{Learnt, Network};
 use crate::model::{Model, Words};
 use crate::numbers::State;
 use rnn_core::forecast::{self, Memory};
@@ -26,6 +27,14 @@ pub struct Settings {
     /// What a step asks for.
     pub scales: Scales,
     watch: Watch<CHANNELS>,
+}
+
+impl Scales {
+    /// The channels' scales; raw, residual or difference.
+    #[cfg(learns)]
+    pub(crate) fn parts(&self) -> (&[Channel; CHANNELS], Mode) {
+        (&self.channels, self.mode)
+    }
 }
 
 impl Settings {
@@ -98,41 +107,54 @@ impl Predictor {
 
 /// A model in the middle of a stream that is watched.
 pub(crate) struct Stream {
-    predictor: Predictor,
+    network: Network,
     scales: Scales,
     watcher: Watcher<CHANNELS>,
 }
 
 impl Stream {
     /// Before the first sample.
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     pub(crate) fn start(Settings { scales, watch }: Settings) -> Self {
-        Stream { predictor: Predictor::REST, scales, watcher: Watcher::new(&watch) }
+        Stream { network: Network::start(), scales, watcher: Watcher::new(&watch) }
+    }
+
+    /// Back to the start, of another model perhaps.
+    pub(crate) fn restart(&mut self, Settings { scales, watch }: Settings) {
+        self.network.restart();
+        self.scales = scales;
+        self.watcher = Watcher::new(&watch);
     }
 
     /// Goes on with another model, from the state that there is.
     pub(crate) fn go_on(&mut self, Settings { scales, watch }: Settings) {
+        self.network.go_on();
         self.scales = scales;
         self.watcher.watch_for(&watch);
     }
 
     /// Judges a sample, `elapsed` periods after the last call, and makes a step on what is admitted of
-    /// it; the verdict, the numbers of the faults, and the prediction.
+    /// it; the verdict, the numbers of the faults, the prediction, and what was learnt.
     pub(crate) fn take(
         &mut self,
         words: &Words,
         sample: Option<&[f32; CHANNELS]>,
         elapsed: f32,
-    ) -> (Verdict, [u8; OUTPUTS], [f32; OUTPUTS]) {
-        let Stream { predictor, scales, watcher } = self;
+    ) -> (Verdict, [u8; OUTPUTS], [f32; OUTPUTS], Learnt) {
+        let Stream { network, scales, watcher } = self;
         let verdict = watcher.judge(sample, elapsed);
         if verdict.restart {
-            predictor.restart();
+            network.rest();
         }
+        let mut learnt = network.idle();
         if verdict.step {
             let model = Model { words, scales };
-            watcher.expect(crate::step(predictor, model, watcher.admitted()));
+            let sound = verdict.is_sound(watcher.faults());
+            let prediction;
+            (prediction, learnt) = network.step(model, watcher.admitted(), sound);
+            watcher.expect(prediction);
         }
         let faults = watcher.faults().map(|fault| fault.map_or(0, |fault| fault as u8));
-        (verdict, faults, *watcher.expected())
+        (verdict, faults, *watcher.expected(), learnt)
     }
 }

@@ -9,6 +9,8 @@
 mod broken;
 pub mod embedded;
 mod error_meter;
+#[cfg_attr(not(learns), path = "frozen.rs")]
+mod learner;
 mod model;
 #[cfg_attr(numbers = "float", path = "float.rs")]
 #[cfg_attr(numbers = "integers", path = "integers.rs")]
@@ -24,6 +26,7 @@ pub use task::{CHANNELS, OUTPUTS, Predictor, Scales, Settings};
 use embedded::{FILE, HIDDEN, SETTINGS, WINDOW};
 use embedded_storage::nor_flash::NorFlash;
 use error_meter::ErrorMeter;
+use learner::Learnt;
 use rnn_core::link::{
     self, Decoder, Frame, Info, MAX_FRAME, Message, OWN, Refusal, Sample, Slot, Stats, Values,
 };
@@ -96,13 +99,15 @@ struct Answer {
     verdict: Verdict,
     faults: [u8; OUTPUTS],
     prediction: [[u8; 4]; OUTPUTS],
+    learnt: Learnt,
 }
 
 impl Answer {
     fn message(&self) -> Message<'_> {
-        let Answer { verdict, faults, prediction } = self;
+        let &Answer { verdict, ref faults, ref prediction, learnt } = self;
+        let (event, adapted) = learner::told(learnt);
         let values = Values::new(prediction);
-        Message::Prediction(link::Prediction { verdict: *verdict, faults, values })
+        Message::Prediction(link::Prediction { verdict, event, adapted, faults, values })
     }
 }
 
@@ -117,9 +122,16 @@ struct Samples {
 
 impl Samples {
     /// Before the first one.
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     fn start(settings: Settings) -> Self {
         let stream = Stream::start(settings);
         Samples { stream, errors: ErrorMeter::new(), last: None, steps: 0 }
+    }
+
+    /// Back to there, of another model perhaps.
+    fn restart(&mut self, settings: Settings) {
+        self.stream.restart(settings);
+        (self.errors, self.last, self.steps) = (ErrorMeter::new(), None, 0);
     }
 
     /// Takes a sample, or that none came; one that comes twice is answered twice and taken once.
@@ -136,10 +148,11 @@ impl Samples {
         if let Some(sample) = sample {
             self.errors.compare(sample);
         }
-        let (verdict, faults, prediction) = self.stream.take(words, sample, elapsed);
+        let (verdict, faults, prediction, learnt) = self.stream.take(words, sample, elapsed);
         self.errors.expect(&prediction);
         self.steps = self.steps.saturating_add(u32::from(verdict.step));
-        let answer = Answer { verdict, faults, prediction: prediction.map(f32::to_le_bytes) };
+        let prediction = prediction.map(f32::to_le_bytes);
+        let answer = Answer { verdict, faults, prediction, learnt };
         self.last = Some((sequence, answer));
         (answer, if verdict.alarm { Event::Alarm } else { Event::Stepped })
     }
@@ -162,6 +175,7 @@ struct Device<F> {
 }
 
 impl<F: Flash> Device<F> {
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     fn start(flash: F) -> Self {
         let area = flash.area();
         let may_run = |flash: &mut F, model: slots::Model| {
@@ -172,23 +186,13 @@ impl<F: Flash> Device<F> {
             // Where it can't be settled, the next update says so.
             let _ = slots.settle();
         }
-        let mut device =
-            Device { samples: Samples::start(SETTINGS), slots, updates: Updates::new() };
-        device.restart();
-        device
+        let settings = settings(&mut slots);
+        Device { samples: Samples::start(settings), slots, updates: Updates::new() }
     }
 
     /// Puts the state of the model that runs to rest.
     fn restart(&mut self) {
-        let settings = match self.running() {
-            None => Ok(SETTINGS),
-            Some(_) => ModelFile::parse(self.file()).and_then(|file| Settings::of(&file)),
-        };
-        // It was whole when it was chosen: this flash is not to be relied on.
-        if settings.is_err() {
-            self.slots = None;
-        }
-        self.samples = Samples::start(settings.unwrap_or(SETTINGS));
+        self.samples.restart(settings(&mut self.slots));
     }
 
     /// The model in a slot that runs; `None` for the embedded one.
@@ -216,6 +220,7 @@ impl<F: Flash> Device<F> {
             window: WINDOW as u16,
             model_crc,
             slot,
+            learning: learner::LEARNING,
         }
     }
 
@@ -229,6 +234,19 @@ impl<F: Flash> Device<F> {
         let words = words(file(&self.slots)).ok_or(Refusal::Flash)?;
         Ok(self.samples.take(words, sequence, sample, elapsed))
     }
+}
+
+/// What of the model that runs is copied into RAM.
+fn settings<F: Flash>(slots: &mut Option<Slots<F>>) -> Settings {
+    let settings = match slots.as_ref().and_then(Slots::running) {
+        None => Ok(SETTINGS),
+        Some(_) => ModelFile::parse(file(slots)).and_then(|file| Settings::of(&file)),
+    };
+    // It was whole when it was chosen: this flash is not to be relied on.
+    if settings.is_err() {
+        *slots = None;
+    }
+    settings.unwrap_or(SETTINGS)
 }
 
 /// The bytes of the file of the model that runs.
@@ -249,6 +267,7 @@ pub struct App<F> {
 impl<F: Flash> App<F> {
     /// Starts the newest model that may run, the embedded one where there is no other, with its state at
     /// rest.
+    #[cfg_attr(learns, inline(never))] // Made where it is kept: the stack has room for one.
     pub fn new(flash: F) -> Self {
         App { device: Device::start(flash), decoder: Decoder::new(), link_errors: 0 }
     }

@@ -1,7 +1,7 @@
 //! A model that comes over the link while predictions go on: every message is a step of its own.
 
 use crate::embedded::FILE;
-use crate::task::{Settings, Stream};
+use crate::task::Settings;
 use crate::{Device, Event, Flash, check};
 use rnn_core::link::{Announcement, Chunk, Message, Refusal};
 use rnn_core::model_file::{Error, Header, VERSION};
@@ -112,7 +112,7 @@ impl<F: Flash> Device<F> {
             if handed_over {
                 stream.go_on(settings);
             } else {
-                *stream = Stream::start(settings);
+                stream.restart(settings);
             }
         }
         Ok(Done::Updated { handed_over })

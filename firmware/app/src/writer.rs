@@ -2,6 +2,7 @@
 //! symbol; see [`rnn_core::text::choose`].
 
 use crate::embedded::FILE;
+use crate::learner::Learnt;
 use crate::model::{Model, Words};
 use crate::numbers::State;
 use rnn_core::model_file::{Error, ModelFile};
@@ -81,6 +82,11 @@ impl Stream {
         Stream(Predictor::REST)
     }
 
+    /// Back to the start, of another model perhaps.
+    pub(crate) fn restart(&mut self, settings: Settings) {
+        *self = Self::start(settings);
+    }
+
     /// Goes on with another model, from the state that there is.
     pub(crate) fn go_on(&mut self, _: Settings) {}
 
@@ -90,11 +96,11 @@ impl Stream {
         words: &Words,
         sample: Option<&[f32; CHANNELS]>,
         _: f32,
-    ) -> (Verdict, [u8; OUTPUTS], [f32; OUTPUTS]) {
+    ) -> (Verdict, [u8; OUTPUTS], [f32; OUTPUTS], Learnt) {
         let Stream(predictor) = self;
         let unknown = [f32::MAX, 0.0, 0.0];
         let model = Model { words, scales: &Scales };
         let prediction = crate::step(predictor, model, sample.unwrap_or(&unknown));
-        (Verdict::FITS, [0; OUTPUTS], prediction)
+        (Verdict::FITS, [0; OUTPUTS], prediction, ())
     }
 }

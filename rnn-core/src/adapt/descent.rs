@@ -35,14 +35,19 @@ pub(super) struct Descent<W> {
 impl<W: Parameters<f32> + Clone> Descent<W> {
     /// Starts at the frozen weights.
     pub(super) fn new(frozen: &W) -> Self {
-        let largest = frozen.tensors().flatten().fold(0.0f32, |m, w| m.max(w.abs()));
         Descent {
             weights: frozen.clone(),
             gradient: frozen.clone(),
             square: 0.0,
             count: frozen.tensors().map(<[f32]>::len).sum::<usize>() as f32,
-            bound: 2.0 * largest + 16.0,
+            bound: bound(frozen),
         }
+    }
+
+    /// The same with others.
+    pub(super) fn start(&mut self, frozen: &W) {
+        self.bound = bound(frozen);
+        self.restart(frozen);
     }
 
     /// Every weight's largest absolute value.
@@ -83,6 +88,11 @@ impl<W: Parameters<f32> + Clone> Descent<W> {
         }
         true
     }
+}
+
+/// Every weight's bound, from those that were flashed.
+fn bound<W: Parameters<f32>>(frozen: &W) -> f32 {
+    2.0 * frozen.tensors().flatten().fold(0.0f32, |m, w| m.max(w.abs())) + 16.0
 }
 
 /// Copies weights.

@@ -17,6 +17,10 @@ pub trait Learner {
     type Memory: Clone;
     /// One value per channel.
     type Sample: AsRef<[f32]> + AsMut<[f32]> + Clone;
+    /// What of the model is run along and never learns.
+    type Fixed<'m>: Copy
+    where
+        Self: 'm;
 
     /// T
     fn steps(&self) -> usize;
@@ -25,7 +29,7 @@ pub trait Learner {
     /// Forgets the stream, but not the block.
     fn rest(&mut self);
     /// Takes the scaled inputs of a sample: the next step is made on them.
-    fn sense(&mut self, u: &Self::Sample);
+    fn sense(&mut self, fixed: Self::Fixed<'_>, u: &Self::Sample);
     /// One step of `weights` on what was sensed last; its output goes to `o`.
     fn step(&self, weights: &Self::Weights, memory: &mut Self::Memory, o: &mut Self::Sample);
     /// Keeps what was sensed last, with the output that was wanted, as step `t` < T of the block.
@@ -61,6 +65,11 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> Learner
     type Weights = Network<f32, C, I, H, I>;
     type Memory = C::Memory;
     type Sample = [f32; I];
+    /// All of it learns.
+    type Fixed<'m>
+        = ()
+    where
+        Self: 'm;
 
     fn steps(&self) -> usize {
         T
@@ -69,7 +78,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> Learner
         C::rest()
     }
     fn rest(&mut self) {}
-    fn sense(&mut self, u: &[f32; I]) {
+    fn sense(&mut self, (): (), u: &[f32; I]) {
         self.sensed = *u;
     }
     fn step(&self, weights: &Self::Weights, memory: &mut C::Memory, o: &mut [f32; I]) {
@@ -94,8 +103,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> Learner
 /// The readout alone learns, on the h of a cell that stays as it was flashed and is run once for all:
 /// the cheap variant, without a way back through time.
 #[derive(Clone, Debug)]
-pub struct Readout<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> {
-    cell: &'m C,
+pub struct Readout<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> {
     memory: C::Memory,
     h: [[f32; H]; T],
     targets: [[f32; I]; T],
@@ -103,23 +111,26 @@ pub struct Readout<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const
     o: [[f32; I]; T],
 }
 
-impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
-    Readout<'m, C, I, H, T>
-{
-    pub(super) fn new(cell: &'m C) -> Self {
+impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> Readout<C, I, H, T> {
+    pub(super) fn new() -> Self {
         const { assert!(T > 0, "a block of at least one step") };
         let (targets, o) = ([[0.0; I]; T], [[0.0; I]; T]);
-        Readout { cell, memory: C::rest(), h: [[0.0; H]; T], targets, o }
+        Readout { memory: C::rest(), h: [[0.0; H]; T], targets, o }
     }
 }
 
 impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> Learner
-    for Readout<'_, C, I, H, T>
+    for Readout<C, I, H, T>
 {
     type Weights = Dense<f32, H, I>;
     /// The cell's is the same for all.
     type Memory = ();
     type Sample = [f32; I];
+    /// The cell.
+    type Fixed<'m>
+        = &'m C
+    where
+        Self: 'm;
 
     fn steps(&self) -> usize {
         T
@@ -128,8 +139,8 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize> Learner
     fn rest(&mut self) {
         self.memory = C::rest();
     }
-    fn sense(&mut self, u: &[f32; I]) {
-        self.cell.step::<Inference>(Columns::Values(u), &mut self.memory);
+    fn sense(&mut self, cell: &C, u: &[f32; I]) {
+        cell.step::<Inference>(Columns::Values(u), &mut self.memory);
     }
     fn step(&self, weights: &Self::Weights, _: &mut (), o: &mut [f32; I]) {
         weights.view().forward::<Inference>(C::h(&self.memory), o);

@@ -21,12 +21,14 @@
 
 mod contest;
 mod descent;
+pub mod flat;
 mod guarded;
 mod judge;
 mod learner;
 
 use crate::cell::Cell;
 use crate::forecast::{self, Forecaster};
+use crate::network::Network;
 use crate::scaling::{Channel, Mode};
 use descent::{Descent, copy};
 use judge::Judge;
@@ -74,13 +76,41 @@ impl<L: Learner> Run<L> {
     }
 }
 
+/// The model that was flashed, where it lies. An [`Adapter`] is shown it with every sample, so that
+/// another one may come in its place.
+pub struct Frozen<'m, L: Learner + 'm> {
+    /// What of it never learns.
+    pub fixed: L::Fixed<'m>,
+    /// The weights that are adapted, as they were flashed.
+    pub weights: &'m L::Weights,
+    /// The channels' scales.
+    pub channels: &'m [Channel],
+    /// Raw, residual or difference.
+    pub mode: Mode,
+}
+
+impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
+    From<&'m Forecaster<C, I, H>> for Frozen<'m, Whole<C, I, H, T>>
+{
+    fn from(model: &'m Forecaster<C, I, H>) -> Self {
+        let Forecaster { network, channels, mode } = model;
+        Frozen { fixed: (), weights: network, channels, mode: *mode }
+    }
+}
+
+impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
+    From<&'m Forecaster<C, I, H>> for Frozen<'m, Readout<C, I, H, T>>
+{
+    fn from(model: &'m Forecaster<C, I, H>) -> Self {
+        let Forecaster { network: Network { cell, readout, .. }, channels, mode } = model;
+        Frozen { fixed: cell, weights: readout, channels, mode: *mode }
+    }
+}
+
 /// A predictor that goes on learning. Samples and predictions are in the channels' units.
 #[derive(Clone)]
-pub struct Adapter<'m, L: Learner> {
-    channels: &'m [Channel],
-    mode: Mode,
+pub struct Adapter<L: Learner> {
     learner: L,
-    frozen: &'m L::Weights,
     active: L::Weights,
     shadow: L::Weights,
     descent: Descent<L::Weights>,
@@ -101,39 +131,33 @@ pub struct Adapter<'m, L: Learner> {
     scratch: L::Sample,
 }
 
-impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
-    Adapter<'m, Whole<C, I, H, T>>
+impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
+    Adapter<Whole<C, I, H, T>>
 {
     /// The whole network adapts, over blocks of T samples; starts at rest.
-    pub fn new(model: &'m Forecaster<C, I, H>) -> Self {
-        Self::with(Whole::new(), &model.network, &model.channels, model.mode, [0.0; I])
+    pub fn new(model: &Forecaster<C, I, H>) -> Self {
+        Self::with(Whole::new, &model.network, [0.0; I])
     }
 }
 
-impl<'m, C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
-    Adapter<'m, Readout<'m, C, I, H, T>>
+impl<C: Cell<f32, I, H>, const I: usize, const H: usize, const T: usize>
+    Adapter<Readout<C, I, H, T>>
 {
     /// The readout alone adapts, over blocks of T samples; starts at rest.
-    pub fn of_readout(model: &'m Forecaster<C, I, H>) -> Self {
-        let Forecaster { network, channels, mode } = model;
-        Self::with(Readout::new(&network.cell), &network.readout, channels, *mode, [0.0; I])
+    pub fn of_readout(model: &Forecaster<C, I, H>) -> Self {
+        Self::with(Readout::new, &model.network.readout, [0.0; I])
     }
 }
 
-impl<'m, L: Learner> Adapter<'m, L> {
-    /// With any learner, at rest; `sample` is any sample.
-    pub fn with(
-        learner: L,
-        frozen: &'m L::Weights,
-        channels: &'m [Channel],
-        mode: Mode,
-        sample: L::Sample,
-    ) -> Self {
+impl<L: Learner> Adapter<L> {
+    /// With any learner, at rest; `frozen` are the weights that were flashed, `sample` is any sample.
+    #[inline(never)] // Made where it is kept: a device's stack may have no room for another one.
+    pub fn with(learner: impl FnOnce() -> L, frozen: &L::Weights, sample: L::Sample) -> Self {
+        let learner = learner();
         let run = || Run { memory: learner.at_rest(), o: sample.clone() };
-        let mut adapter = Adapter {
-            channels,
-            mode,
-            frozen,
+        let mut unknown = sample.clone();
+        unknown.as_mut().fill(f32::NAN);
+        Adapter {
             active: frozen.clone(),
             shadow: frozen.clone(),
             descent: Descent::new(frozen),
@@ -143,13 +167,35 @@ impl<'m, L: Learner> Adapter<'m, L> {
             good: 0,
             judge: Judge::NEW,
             adapted: false,
-            last: sample.clone(),
-            prediction: sample.clone(),
+            last: unknown.clone(),
+            prediction: unknown,
             scratch: sample,
             learner,
-        };
-        adapter.rest();
-        adapter
+        }
+    }
+
+    /// Starts anew from the weights of another model, at rest.
+    pub fn start(&mut self, frozen: &L::Weights) {
+        self.learn_anew(frozen);
+        self.rest();
+    }
+
+    /// Starts to learn anew, from the weights of another model that goes on from the state of the
+    /// network that predicts.
+    pub fn go_on(&mut self, frozen: &L::Weights) {
+        self.learn_anew(frozen);
+        let [frozen, active, shadow] = &mut self.runs;
+        frozen.follow(active);
+        shadow.follow(active);
+        (self.kept, self.good) = (0, 0);
+    }
+
+    fn learn_anew(&mut self, frozen: &L::Weights) {
+        copy(frozen, &mut self.active);
+        copy(frozen, &mut self.shadow);
+        self.descent.start(frozen);
+        self.judge = Judge::NEW;
+        self.adapted = false;
     }
 
     /// Forgets the stream, but nothing that was learnt: every network back to the state at rest.
@@ -164,11 +210,21 @@ impl<'m, L: Learner> Adapter<'m, L> {
     }
 
     /// Takes one sample and predicts the next one, as [`forecast::step`] does. From a sample that is
-    /// `flagged`, or has a value that isn't finite, nothing is learnt.
-    pub fn step(&mut self, sample: &L::Sample, flagged: bool) -> Option<Event> {
+    /// `flagged`, or has a value that isn't finite, nothing is learnt. `frozen` is the model whose weights
+    /// it has started from.
+    pub fn step<'m>(
+        &mut self,
+        frozen: impl Into<Frozen<'m, L>>,
+        sample: &L::Sample,
+        flagged: bool,
+    ) -> Option<Event>
+    where
+        L: 'm,
+    {
+        let model = frozen.into();
         let finite = sample.as_ref().iter().all(|v| v.is_finite());
         self.good = if flagged || !finite { 0 } else { self.good.saturating_add(1).min(TEACHES) };
-        let event = if self.good == TEACHES { self.teach(sample) } else { None };
+        let event = if self.good == TEACHES { self.teach(&model, sample) } else { None };
         if self.good < TEACHES {
             self.kept = 0;
         }
@@ -176,18 +232,17 @@ impl<'m, L: Learner> Adapter<'m, L> {
             let [_, _, shadow] = &self.runs;
             self.start.clone_from(&shadow.memory);
         }
-        let Adapter { channels, mode, last, scratch, .. } = self;
-        forecast::inputs(channels, *mode, sample.as_ref(), last.as_mut(), scratch.as_mut());
-        self.learner.sense(&self.scratch);
+        let Frozen { fixed, weights, channels, mode } = model;
+        let (last, scratch) = (self.last.as_mut(), self.scratch.as_mut());
+        forecast::inputs(channels, mode, sample.as_ref(), last, scratch);
+        self.learner.sense(fixed, &self.scratch);
         let [frozen, active, shadow] = &mut self.runs;
-        for (run, weights) in
-            [(frozen, self.frozen), (active, &self.active), (shadow, &self.shadow)]
-        {
+        for (run, weights) in [(frozen, weights), (active, &self.active), (shadow, &self.shadow)] {
             run.step(&self.learner, weights);
         }
         let [_, active, _] = &self.runs;
         let (last, prediction) = (self.last.as_ref(), self.prediction.as_mut());
-        forecast::predictions(self.channels, self.mode, active.o.as_ref(), last, prediction);
+        forecast::predictions(channels, mode, active.o.as_ref(), last, prediction);
         event
     }
 
@@ -222,18 +277,18 @@ impl<'m, L: Learner> Adapter<'m, L> {
     }
 
     /// Scores the predictions of a good sample, learns when a block is full, and judges.
-    fn teach(&mut self, sample: &L::Sample) -> Option<Event> {
+    fn teach(&mut self, model: &Frozen<'_, L>, sample: &L::Sample) -> Option<Event> {
         let mut errors = Errors::default();
         let [frozen, active, shadow] = &self.runs;
         let outputs = frozen.o.as_ref().iter().zip(active.o.as_ref()).zip(shadow.o.as_ref());
-        let values = sample.as_ref().iter().zip(self.last.as_ref()).zip(self.channels);
+        let values = sample.as_ref().iter().zip(self.last.as_ref()).zip(model.channels);
         let labels = self.scratch.as_mut().iter_mut().zip(values);
         for ((label, ((&value, &last), channel)), ((&frozen, &active), &shadow)) in
             labels.zip(outputs)
         {
-            let target = channel.target(self.mode, value, last);
+            let target = channel.target(model.mode, value, last);
             *label = target.clamp(-LABEL_LIMIT, LABEL_LIMIT);
-            let unchanged = channel.target(self.mode, last, last);
+            let unchanged = channel.target(model.mode, last, last);
             errors.frozen += square(frozen - *label);
             errors.active += square(active - *label);
             errors.shadow += square(shadow - *label);
@@ -257,7 +312,7 @@ impl<'m, L: Learner> Adapter<'m, L> {
                 self.adapted = true;
             }
             Event::RolledBack => {
-                copy(self.frozen, &mut self.active);
+                copy(model.weights, &mut self.active);
                 active.follow(frozen);
                 self.adapted = false;
             }

@@ -29,6 +29,7 @@ mod wire;
 pub use refusal::Refusal;
 pub use wire::{Decoder, MAX_FRAME};
 
+use crate::adapt::Event;
 use crate::model_file::HEADER;
 use crate::watch::Verdict;
 
@@ -101,6 +102,10 @@ pub struct Sample<'a> {
 pub struct Prediction<'a> {
     /// What the sample was.
     pub verdict: Verdict,
+    /// What became of the networks with this sample, on a device that learns.
+    pub event: Option<Event>,
+    /// Whether the weights that have predicted are others than the model file's.
+    pub adapted: bool,
     /// Why a channel's value wasn't admitted: the [`Fault`](crate::watch::guard::Fault)'s number, 0 where it
     /// was. As many as values.
     pub faults: &'a [u8],
@@ -142,6 +147,26 @@ pub struct Info {
     pub model_crc: u32,
     /// Where it lies; `None` for the one that the firmware was built with.
     pub slot: Option<Slot>,
+    /// Whether it learns from the samples, and how.
+    pub learning: Option<Learning>,
+}
+
+/// How a device learns; see [`adapt`](crate::adapt).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learning {
+    /// What of the network learns.
+    pub part: Part,
+    /// T, the samples of a block, at least 1.
+    pub block: u16,
+}
+
+/// What of a network learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole = 1,
+    /// The readout alone.
+    Readout = 2,
 }
 
 /// A place for an uploaded model.

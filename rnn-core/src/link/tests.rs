@@ -1,5 +1,6 @@
 use super::wire::{CRC, MAX_BODY, kind};
 use super::*;
+use crate::adapt::Event;
 use crate::model_file::Difference;
 use crate::watch::guard::Sight;
 
@@ -19,8 +20,15 @@ impl Random {
     }
 }
 
-const INFO: Info =
-    Info { inputs: 2, hidden: 16, outputs: 2, window: 0, model_crc: 0xdead_0000, slot: None };
+const INFO: Info = Info {
+    inputs: 2,
+    hidden: 16,
+    outputs: 2,
+    window: 0,
+    model_crc: 0xdead_0000,
+    slot: None,
+    learning: None,
+};
 const HEADER_BYTES: [u8; HEADER] =
     *include_bytes!("../../tests/golden/tiny.rnn").first_chunk().unwrap();
 const ANNOUNCED: Announcement<'_> = Announcement { crc: 0x00c0_ffee, header: &HEADER_BYTES };
@@ -68,7 +76,14 @@ fn sample(elapsed: f32, raw: &[[u8; 4]]) -> Message<'_> {
 }
 
 fn prediction<'a>(verdict: Verdict, faults: &'a [u8], raw: &'a [[u8; 4]]) -> Message<'a> {
-    Message::Prediction(Prediction { verdict, faults, values: Values::new(raw) })
+    let values = Values::new(raw);
+    Message::Prediction(Prediction { verdict, event: None, adapted: false, faults, values })
+}
+
+fn learnt(event: Event, adapted: bool) -> Message<'static> {
+    let values = Values::new(&[[1, 2, 3, 4]]);
+    let (verdict, event) = (VERDICT, Some(event));
+    Message::Prediction(Prediction { verdict, event, adapted, faults: &[0], values })
 }
 
 fn receive(decoder: &mut Decoder, bytes: &[u8], mut got: impl FnMut(Result<Frame<'_>, Error>)) {
@@ -95,11 +110,19 @@ fn every_message_survives_the_line() {
         prediction(Verdict { restart: true, sight: Sight::Recovering, ..VERDICT }, &[], &[]),
         prediction(Verdict { out_of_range: true, sight: Sight::Blind, ..VERDICT }, &[], &[]),
         prediction(Verdict { alarm: true, ..VERDICT }, &[1], &[[1, 2, 3, 4]]),
+        learnt(Event::TakenOver, true),
+        learnt(Event::RolledBack, false),
+        learnt(Event::Restarted, true),
         Message::StatsRequest,
         Message::Stats(STATS),
         Message::Quit,
         Message::Info(Info { slot: Some(Slot { number: 1, sequence: 0 }), ..INFO }),
         Message::Info(Info { slot: Some(Slot { number: 2, sequence: u32::MAX }), ..INFO }),
+        Message::Info(Info { learning: Some(Learning { part: Part::Whole, block: 1 }), ..INFO }),
+        Message::Info(Info {
+            learning: Some(Learning { part: Part::Readout, block: u16::MAX }),
+            ..INFO
+        }),
         Message::UpdateBegin(ANNOUNCED),
         Message::UpdateChunk(Chunk { offset: 0, bytes: &[0; MAX_CHUNK] }),
         Message::UpdateChunk(Chunk { offset: u32::MAX, bytes: &[1] }),
@@ -163,10 +186,11 @@ fn sample_of(channels: usize) -> Vec<u8> {
 
 #[test]
 fn wrong_content_is_named() {
-    let info = |slot: u8, sequence: u8| {
-        let mut content = [0; 4 + 17];
+    let info = |slot: u8, sequence: u8, part: u8, block: u8| {
+        let mut content = [0; 4 + 20];
         content[..2].copy_from_slice(&[VERSION, kind::INFO]);
         [content[16], content[17]] = [slot, sequence];
+        [content[21], content[22]] = [part, block];
         content
     };
     let mut chunk = [0; 4 + 4 + MAX_CHUNK + 1];
@@ -181,15 +205,20 @@ fn wrong_content_is_named() {
         (&[VERSION, kind::SILENCE, 0, 0, 1, 2, 3, 4, 5], Error::Length),
         (&[VERSION, kind::PREDICTION, 0, 0, 1, 2, 3, 4, 5, 6, 7], Error::Length),
         (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 0, 0, 5, 6, 7, 8, 1, 2, 3, 4], Error::Length),
-        // A sight, a flag and a filling that don't exist.
+        // A sight, a flag, an event and something between adapted and not, which don't exist.
         (&[VERSION, kind::PREDICTION, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0], Error::Length),
         (&[VERSION, kind::PREDICTION, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0], Error::Length),
-        (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0], Error::Length),
+        (&[VERSION, kind::PREDICTION, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0], Error::Length),
         (&[VERSION, kind::INFO, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], Error::Length),
         (&[VERSION, kind::STATS, 0, 0, 1, 2, 3, 4], Error::Length),
         // A slot that there isn't, and a sequence number without a slot.
-        (&info(3, 0), Error::Length),
-        (&info(0, 1), Error::Length),
+        (&info(3, 0, 0, 0), Error::Length),
+        (&info(0, 1, 0, 0), Error::Length),
+        // What learns isn't known, a block without learning, and learning without a block.
+        (&info(0, 0, 3, 1), Error::Length),
+        (&info(0, 0, 0, 1), Error::Length),
+        (&info(0, 0, 1, 0), Error::Length),
         (&[VERSION, kind::UPDATE_BEGIN, 0, 0, 1, 2, 3, 4, 5], Error::Length),
         (&[VERSION, kind::UPDATE_CHUNK, 0, 0, 1, 2, 3], Error::Length),
         (&[VERSION, kind::UPDATE_CHUNK, 0, 0, 1, 2, 3, 4], Error::Length),

@@ -4,9 +4,10 @@ use cobs::{CobsEncoder, DecodeResult, DecoderState};
 use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 
 use super::{
-    Announcement, Chunk, Error, Frame, Info, MAX_CHANNELS, MAX_CHUNK, Message, Prediction, Refusal,
-    Sample, Slot, Stats, VERSION, Values,
+    Announcement, Chunk, Error, Frame, Info, Learning, MAX_CHANNELS, MAX_CHUNK, Message, Part,
+    Prediction, Refusal, Sample, Slot, Stats, VERSION, Values,
 };
+use crate::adapt::Event;
 use crate::model_file::HEADER;
 use crate::watch::Verdict;
 use crate::watch::guard::Sight;
@@ -16,7 +17,7 @@ pub const MAX_FRAME: usize = cobs::max_encoding_length(MAX_BODY) + 1;
 /// Longest frame before COBS: header, a prediction's verdict, values and faults, CRC.
 pub(super) const MAX_BODY: usize = 4 + VERDICT + 5 * MAX_CHANNELS + 4;
 const _: () = assert!(4 + 4 + MAX_CHUNK + 4 <= MAX_BODY && 4 + 4 + HEADER + 4 <= MAX_BODY);
-/// Bytes of a verdict.
+/// Bytes of a verdict, with what became of the networks.
 const VERDICT: usize = 8;
 
 pub(super) static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
@@ -74,6 +75,10 @@ impl<'a> Frame<'a> {
                     info.slot.unwrap_or(Slot { number: 0, sequence: 0 });
                 body.put(&[number])?;
                 body.put(&sequence.to_le_bytes())?;
+                let (part, block) =
+                    info.learning.map_or((0, 0), |Learning { part, block }| (part as u8, block));
+                body.put(&[part])?;
+                body.put(&block.to_le_bytes())?;
             }
             Message::UpdateBegin(Announcement { crc, header }) => {
                 body.put(&crc.to_le_bytes())?;
@@ -90,11 +95,11 @@ impl<'a> Frame<'a> {
                 body.put_values(values)?;
             }
             Message::Silence(elapsed) => body.put(&elapsed.to_le_bytes())?,
-            Message::Prediction(Prediction { verdict, faults, values }) => {
+            Message::Prediction(Prediction { verdict, event, adapted, faults, values }) => {
                 if faults.len() != values.0.len() {
                     return Err(Error::Length);
                 }
-                body.put(&verdict_bytes(verdict))?;
+                body.put(&verdict_bytes(verdict, event, adapted))?;
                 body.put_values(values)?;
                 body.put(faults)?;
             }
@@ -147,15 +152,17 @@ impl<'a> Frame<'a> {
                 if faults.len() != channels {
                     return Err(Error::Length);
                 }
-                let verdict = verdict_of(verdict).ok_or(Error::Length)?;
-                Message::Prediction(Prediction { verdict, faults, values: Values(words(values)?) })
+                let (verdict, event, adapted) = verdict_of(verdict).ok_or(Error::Length)?;
+                let values = Values(words(values)?);
+                Message::Prediction(Prediction { verdict, event, adapted, faults, values })
             }
             kind::INFO => {
-                let &[i0, i1, h0, h1, o0, o1, w0, w1, c0, c1, c2, c3, number, s0, s1, s2, s3] =
-                    payload
-                else {
+                let (sizes, rest) = payload.split_first_chunk().ok_or(Error::Length)?;
+                let &[i0, i1, h0, h1, o0, o1, w0, w1] = sizes;
+                let &[c0, c1, c2, c3, number, s0, s1, s2, s3, part, b0, b1] = rest else {
                     return Err(Error::Length);
                 };
+                let block = u16::from_le_bytes([b0, b1]);
                 let sequence = u32::from_le_bytes([s0, s1, s2, s3]);
                 Message::Info(Info {
                     inputs: u16::from_le_bytes([i0, i1]),
@@ -166,6 +173,12 @@ impl<'a> Frame<'a> {
                     slot: match number {
                         0 if sequence == 0 => None,
                         1 | 2 => Some(Slot { number, sequence }),
+                        _ => return Err(Error::Length),
+                    },
+                    learning: match (part, block) {
+                        (0, 0) => None,
+                        (1, 1..) => Some(Learning { part: Part::Whole, block }),
+                        (2, 1..) => Some(Learning { part: Part::Readout, block }),
                         _ => return Err(Error::Length),
                     },
                 })
@@ -207,20 +220,29 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Sight, flags, two zeros, score.
-fn verdict_bytes(verdict: Verdict) -> [u8; VERDICT] {
+/// Sight, flags, what became of the networks and whether they are adapted, score.
+fn verdict_bytes(verdict: Verdict, event: Option<Event>, adapted: bool) -> [u8; VERDICT] {
     let Verdict { step, restart, sight, score, out_of_range, alarm } = verdict;
     let flags = [step, restart, out_of_range, alarm].into_iter().rev();
     let flags = flags.fold(0, |bits, flag| 2 * bits + u8::from(flag));
     let [a, b, c, d] = score.to_le_bytes();
-    [sight as u8, flags, 0, 0, a, b, c, d]
+    let event = event.map_or(0, |event| 1 + event as u8);
+    [sight as u8, flags, event, u8::from(adapted), a, b, c, d]
 }
 
-fn verdict_of(bytes: &[u8; VERDICT]) -> Option<Verdict> {
-    let &[sight, flags, 0, 0, a, b, c, d] = bytes else { return None };
+fn verdict_of(bytes: &[u8; VERDICT]) -> Option<(Verdict, Option<Event>, bool)> {
+    let &[sight, flags, event, adapted @ 0..=1, a, b, c, d] = bytes else { return None };
     let [step, restart, out_of_range, alarm] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
     let (sight, score) = (Sight::of(sight)?, f32::from_le_bytes([a, b, c, d]));
-    (flags < 16).then_some(Verdict { step, restart, sight, score, out_of_range, alarm })
+    let event = match event {
+        0 => None,
+        1 => Some(Event::TakenOver),
+        2 => Some(Event::RolledBack),
+        3 => Some(Event::Restarted),
+        _ => return None,
+    };
+    let verdict = Verdict { step, restart, sight, score, out_of_range, alarm };
+    (flags < 16).then_some((verdict, event, adapted == 1))
 }
 
 fn empty<'a>(payload: &[u8], message: Message<'a>) -> Result<Message<'a>, Error> {

@@ -1,20 +1,21 @@
 //! Learning from a log as a device learns from its stream: the same procedure, the same bits; see
 //! [`rnn_core::adapt`].
 
+mod adapting;
 mod learner;
+mod twin;
 
 use anyhow::{Result, ensure};
-use rnn_core::adapt::{Adapter, Event, Learner};
-use rnn_core::watch::Verdict;
+use rnn_core::adapt::Event;
 
-use crate::aligned::Aligned;
 use crate::data::Table;
-use crate::device::stream::Sent;
 use crate::metrics::Errors;
 use crate::model::Model;
-use crate::watch::{Watcher, Watching, sent};
+use crate::watch::{Watching, sent};
 
-pub use learner::{Readout, Whole};
+pub use adapting::Adapting;
+pub use learner::{Part, Readout, Sizes, Whole};
+pub use twin::Twin;
 
 /// Samples of a block where nothing else is asked for.
 pub const BLOCK: usize = 16;
@@ -67,93 +68,35 @@ impl Adaptation {
     }
 }
 
-/// An adapter behind a model's watch, in the middle of a stream: [`rnn_core::adapt::Guarded`] for shapes
-/// known at run time.
-pub struct Adapting<'m, L: Learner<Sample = Vec<f32>>> {
-    adapter: Adapter<'m, L>,
-    watcher: Watcher<'m>,
-}
-
-impl<'m, L: Learner<Sample = Vec<f32>>> Adapting<'m, L> {
-    /// Before the first sample; `frozen` are the weights of `model` that `learner` adapts.
-    pub fn new(model: &'m Model, learner: L, frozen: &'m L::Weights) -> Self {
-        let (mode, _) = model.mode_and_target();
-        let sample = vec![0.0; model.header.inputs];
-        let adapter = Adapter::with(learner, frozen, &model.channels, mode, sample);
-        Adapting { adapter, watcher: Watcher::new(model) }
-    }
-
-    /// Judges a sample, `elapsed` periods after the last call, predicts the next one from what is
-    /// admitted of it, and learns from it where it is sound. `None`: none came when it was due.
-    pub fn step(&mut self, sent: &Sent) -> (Verdict, Option<Event>) {
-        let Adapting { adapter, watcher } = self;
-        let verdict = watcher.judge(sent.values.as_deref(), sent.elapsed);
-        if verdict.restart {
-            adapter.rest();
-        }
-        let mut event = None;
-        if verdict.step {
-            let flagged = !verdict.is_sound(watcher.faults());
-            // The adapter wants the type that it keeps its samples in.
-            event = adapter.step(&watcher.admitted().to_vec(), flagged);
-            watcher.expect(adapter.prediction());
-        }
-        (verdict, event)
-    }
-
-    /// The prediction of the next sample; NaN before the first.
-    pub fn expected(&self) -> &[f32] {
-        self.watcher.expected()
-    }
-
-    /// Whether all of the last sample was let in, `verdict` being that on it.
-    fn is_sound(&self, verdict: &Verdict) -> bool {
-        verdict.is_sound(self.watcher.faults())
-    }
-
-    /// What learns.
-    pub fn adapter(&self) -> &Adapter<'m, L> {
-        &self.adapter
-    }
-}
-
 /// Runs a log past `model` and lets it learn.
 ///
 /// # Errors
 /// For a model of integers, and for one that predicts from windows.
 pub fn adapt(model: &Model, table: &Table, options: &Options) -> Result<Adaptation> {
-    let network = model.float()?;
+    can_learn(model, options.block)?;
+    Ok(if options.readout_only {
+        run::<Readout>(model, table, options)
+    } else {
+        run::<Whole>(model, table, options)
+    })
+}
+
+/// Whether a model can learn over blocks of so many samples.
+fn can_learn(model: &Model, block: usize) -> Result<()> {
+    model.float()?;
     ensure!(
         model.header.window == 0,
         "the model starts every prediction from rest (--windowed); only one that carries its state on learns from a stream"
     );
     ensure!(
-        (1..=LONGEST_BLOCK).contains(&options.block),
-        "a block has 1 to {LONGEST_BLOCK} samples, not {}",
-        options.block
+        (1..=LONGEST_BLOCK).contains(&block),
+        "a block has 1 to {LONGEST_BLOCK} samples, not {block}"
     );
-    let whole = &model.parameters;
-    let readout = network.readout();
-    let own = readout.w.len() + readout.b.len();
-    if options.readout_only {
-        let frozen = Aligned::from(&whole[whole.len() - own..]);
-        let learner = Readout::new(network, options.block);
-        Ok(run(model, table, options, Adapting::new(model, learner, &frozen)))
-    } else {
-        let learner = Whole::new(network, options.block);
-        Ok(run(model, table, options, Adapting::new(model, learner, whole)))
-    }
+    Ok(())
 }
 
-fn run<L>(
-    model: &Model,
-    table: &Table,
-    options: &Options,
-    mut adapting: Adapting<'_, L>,
-) -> Adaptation
-where
-    L: Learner<Sample = Vec<f32>, Weights = Aligned>,
-{
+fn run<P: Part>(model: &Model, table: &Table, options: &Options) -> Adaptation {
+    let mut adapting = Adapting::<P>::new(model, options.block);
     let target = model.target();
     let mut frozen = Watching::new(model);
     let (mut errors, mut rows, mut last) = ([Errors::default(); 3], Vec::new(), f32::NAN);
@@ -190,4 +133,22 @@ where
     }
     let [frozen, adapting, persistence] = errors;
     Adaptation { rows, frozen, adapted: adapting, persistence, model: adapted, changed }
+}
+
+/// An event's name, as programs read it.
+pub fn name(event: Event) -> &'static str {
+    match event {
+        Event::TakenOver => "taken_over",
+        Event::RolledBack => "rolled_back",
+        Event::Restarted => "restarted",
+    }
+}
+
+/// What people are told of it.
+pub fn sentence(event: Event) -> &'static str {
+    match event {
+        Event::TakenOver => "what was learnt is taken over",
+        Event::RolledBack => "rolled back to the frozen network",
+        Event::Restarted => "learning starts again from the network that predicts",
+    }
 }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use rnn_core::adapt::Event;
-use rnn_train_host::adapt::{Adaptation, BLOCK, LONGEST_BLOCK, Options, adapt};
+use rnn_train_host::adapt::{Adaptation, BLOCK, LONGEST_BLOCK, Options, adapt, name, sentence};
 use rnn_train_host::metrics::Errors;
 use rnn_train_host::report::{self, figure};
 use serde_json::json;
@@ -121,20 +121,4 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         text += &format!("\nPicture: {}\n", path.display());
     }
     Ok(text.into())
-}
-
-fn name(event: Event) -> &'static str {
-    match event {
-        Event::TakenOver => "taken_over",
-        Event::RolledBack => "rolled_back",
-        Event::Restarted => "restarted",
-    }
-}
-
-fn sentence(event: Event) -> &'static str {
-    match event {
-        Event::TakenOver => "what was learnt is taken over",
-        Event::RolledBack => "rolled back to the frozen network",
-        Event::Restarted => "learning starts again from the network that predicts",
-    }
 }

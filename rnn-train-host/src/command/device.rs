@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use rnn_core::link::{Info, Slot, Stats};
+use rnn_core::link::{Info, Learning, Part, Slot, Stats};
 use rnn_core::model_file::ModelFile;
 use rnn_train_host::device::{self, Device};
 use serde_json::json;
@@ -114,7 +114,7 @@ fn place(info: &Info) -> String {
 fn info(arguments: &InfoArguments) -> Result<Output> {
     let firmware = arguments.firmware.as_deref();
     let (info, told) = device::visit(&arguments.device, firmware, |session| Ok(session.info()))?;
-    let Info { inputs, hidden, outputs, window, .. } = info;
+    let Info { inputs, hidden, outputs, window, learning, .. } = info;
     let Stats { steps, link_errors, queue_overflows, stack_bytes, ram_bytes } = told.stats;
     if arguments.json {
         return Ok(json!({
@@ -122,16 +122,27 @@ fn info(arguments: &InfoArguments) -> Result<Output> {
             "inputs": inputs, "hidden": hidden, "outputs": outputs, "window": window,
             "steps": steps, "link_errors": link_errors, "queue_overflows": queue_overflows,
             "stack": stack_bytes, "ram": ram_bytes,
+            "block": learning.map(|learning| learning.block),
+            "readout_only": learning.map(|learning| learning.part == Part::Readout),
         })
         .into());
     }
+    let learns = match learning {
+        None => "doesn't learn".into(),
+        Some(Learning { part: Part::Whole, block }) => {
+            format!("learns from {block} samples at a time")
+        }
+        Some(Learning { part: Part::Readout, block }) => {
+            format!("its readout learns from {block} samples at a time")
+        }
+    };
     let stream = match window {
         0 => "the state carried on".to_owned(),
         window => format!("windows of {window}"),
     };
     Ok(format!(
         "model      {}: {inputs} inputs, {hidden} hidden units, {outputs} outputs, {stream}\n\
-         runs       {}\n\
+         runs       {}, {learns}\n\
          steps      {steps} since it started\n\
          line       {link_errors} damaged frames, {queue_overflows} lost bytes\n\
          memory     {ram_bytes} bytes static, {stack_bytes} bytes of stack at most so far\n",

@@ -13,6 +13,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Paragraph, Sparkline};
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 use rnn_core::watch::guard::Sight;
+use rnn_train_host::adapt::sentence;
 use rnn_train_host::device::stream::Seen;
 use rnn_train_host::report::figure;
 
@@ -22,7 +23,7 @@ const WIDTH: usize = 200;
 const HEIGHT: u16 = 22;
 /// Pictures are at least so far apart.
 const EVERY: Duration = Duration::from_millis(50);
-/// Alarms that are listed.
+/// Alarms, and what became of the networks, that are listed.
 const LISTED: usize = 3;
 
 /// What is shown.
@@ -38,9 +39,11 @@ pub(crate) struct View {
     /// The prediction of the sample to come.
     next: f64,
     alarms: usize,
-    last_alarms: VecDeque<String>,
+    last_words: VecDeque<String>,
     faulty: usize,
     sight: Sight,
+    /// Whether it predicts with what it has learnt.
+    adapted: bool,
     damaged: u32,
     /// Mean time of a step, there and back, in seconds.
     took: f64,
@@ -60,9 +63,10 @@ impl View {
             scores: VecDeque::new(),
             next: f64::NAN,
             alarms: 0,
-            last_alarms: VecDeque::new(),
+            last_words: VecDeque::new(),
             faulty: 0,
             sight: Sight::Recovering,
+            adapted: false,
             damaged: 0,
             took: 0.0,
         }
@@ -82,8 +86,13 @@ impl View {
             self.alarms += 1;
             let score = figure(f64::from(told.verdict.score));
             let text = format!("alarm at step {}: {value}, score {score}", self.step);
-            keep(&mut self.last_alarms, text, LISTED);
+            keep(&mut self.last_words, text, LISTED);
         }
+        if let Some(event) = told.event {
+            let text = format!("step {}: {}", self.step, sentence(event));
+            keep(&mut self.last_words, text, LISTED);
+        }
+        self.adapted = told.adapted;
         self.faulty += usize::from(told.faults.iter().any(|fault| *fault != 0));
         self.sight = told.verdict.sight;
         self.next = f64::from(told.prediction[self.target]);
@@ -140,10 +149,11 @@ impl View {
             Sight::Recovering => "recovering",
             Sight::Blind => "blind",
         };
+        let adapted = if self.adapted { ", adapted" } else { "" };
         let mut lines = vec![
             Line::from("score, the threshold at half of the height"),
             Line::from(format!(
-                "step {} of {}   {sight}   alarms {}   samples at fault {}   {:.2} ms a step   damaged frames {}",
+                "step {} of {}   {sight}{adapted}   alarms {}   samples at fault {}   {:.2} ms a step   damaged frames {}",
                 self.step,
                 self.total,
                 self.alarms,
@@ -152,7 +162,7 @@ impl View {
                 self.damaged
             )),
         ];
-        lines.extend(self.last_alarms.iter().map(|alarm| Line::from(alarm.as_str())));
+        lines.extend(self.last_words.iter().map(|alarm| Line::from(alarm.as_str())));
         frame.render_widget(Paragraph::new(lines), bottom);
     }
 }
@@ -209,6 +219,7 @@ impl Drop for Live {
 mod tests {
     use super::*;
     use ratatui::backend::TestBackend;
+    use rnn_core::adapt::Event;
     use rnn_core::watch::Verdict;
     use rnn_train_host::device::stream::{Sent, Told};
 
@@ -219,7 +230,9 @@ mod tests {
             let value = (step as f32 / 10.0).sin();
             let alarm = step == 290;
             let verdict = Verdict { score: if alarm { 5.0 } else { 0.5 }, alarm, ..Verdict::FITS };
-            let told = Told { verdict, faults: vec![u8::from(step == 5)], prediction: vec![value] };
+            let event = (step == 295).then_some(Event::TakenOver);
+            let (adapted, faults) = (step >= 295, vec![u8::from(step == 5)]);
+            let told = Told { verdict, event, adapted, faults, prediction: vec![value] };
             let values = (step != 100).then(|| vec![value]);
             let sent = Sent { values, elapsed: 1.0 };
             view.take(&Seen {
@@ -240,7 +253,8 @@ mod tests {
             "2.00 ms a step",
             "damaged frames 1",
             "alarm at step 290",
-            "clear",
+            "step 295: what was learnt is taken over",
+            "clear, adapted",
             "measured",
             "predicted",
         ] {

@@ -3,18 +3,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use rnn_train_host::adapt::sentence;
 use rnn_train_host::data::{Part, Split};
 use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{self, Device, Report};
 use rnn_train_host::metrics::Errors;
 use rnn_train_host::model::Model;
 use rnn_train_host::report::figure;
-use rnn_train_host::watch::{Watching, sent};
+use rnn_train_host::watch::sent;
 use serde_json::json;
 
 use super::live_view::{Live, View};
 use super::{Output, read_for, read_forecaster};
 
+/// Events that are listed.
+const SHOWN: usize = 20;
 /// How much longer than two periods a board may be silent about its own sensor.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -60,7 +63,6 @@ fn stream(arguments: &Arguments, data: &Path) -> Result<Output> {
     let rounds = arguments.steps.div_ceil(test.len()).max(1);
     // What precedes the test part warms the state up.
     let stream = (0..test.start).chain((0..rounds).flat_map(|_| test.clone()));
-    let mut watching = Watching::new(&model);
     let samples = stream.enumerate().map(|(step, t)| {
         let sent = sent(&table, t);
         // How much time passes from one round to the next, nobody knows.
@@ -70,14 +72,9 @@ fn stream(arguments: &Arguments, data: &Path) -> Result<Output> {
     let firmware = arguments.firmware.as_deref();
     let total = test.start + rounds * test.len();
     let mut live = live(arguments, &model, total);
-    let report = device::run(
-        &arguments.device,
-        firmware,
-        model.info()?,
-        samples,
-        |sent| watching.judge(sent),
-        |seen| live.as_mut().map_or(Ok(()), |live| live.take(seen)),
-    )?;
+    let report = device::run(&arguments.device, firmware, &model, samples, |seen| {
+        live.as_mut().map_or(Ok(()), |live| live.take(seen))
+    })?;
     drop(live);
     // The prediction made after row t - 1 is that of row t; the first round alone follows the log.
     let target = model.target();
@@ -107,15 +104,14 @@ fn listen(arguments: &Arguments) -> Result<Output> {
     let period = model.watch.as_ref().map(|watch| watch.period).filter(|period| *period > 0.0);
     let patience = SILENCE + Duration::from_secs_f32(2.0 * period.unwrap_or(1.0));
     let mut live = live(arguments, &model, arguments.steps);
-    let (mut watching, mut values) = (Watching::new(&model), Vec::new());
+    let mut values = Vec::new();
     let target = model.target();
     let report = device::listen(
         &arguments.device,
         arguments.firmware.as_deref(),
-        model.info()?,
+        &model,
         arguments.steps,
         patience,
-        |sent| watching.judge(sent),
         |seen| {
             values.push(seen.sent.values.as_ref().map(|values| values[target]));
             live.as_mut().map_or(Ok(()), |live| live.take(seen))
@@ -157,6 +153,13 @@ fn told(start: String, of: &str, errors: &Errors, report: &Report) -> Output {
          samples of which a value wasn't let in: {}; alarms: {}\n",
         report.comparison.differing_bits, report.comparison.faulty, report.comparison.alarms
     );
+    let events = &report.comparison.events;
+    for happened in events.iter().take(SHOWN) {
+        text += &format!("step {}: {}\n", happened.step, sentence(happened.event));
+    }
+    if let Some(more) = events.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        text += &format!("... and {more} more\n");
+    }
     if let Some(first) = &report.comparison.first_difference {
         text += &format!("first difference: {first:?}\n");
     }

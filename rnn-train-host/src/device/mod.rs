@@ -7,7 +7,9 @@ pub mod qemu;
 pub mod serial;
 pub mod stream;
 
-use anyhow::{Context, Result, bail};
+use crate::adapt::Twin;
+use crate::model::Model;
+use anyhow::{Context, Result, bail, ensure};
 use qemu::Qemu;
 use rnn_core::link::{Info, Stats};
 use serde::Serialize;
@@ -87,45 +89,58 @@ pub struct Report {
 }
 
 /// Starts `firmware` (an ELF file) on an emulated `device`, streams `samples` through it, and compares what it makes
-/// of them with what `judge` does, bit for bit; `each` hears of every one.
+/// of them with what `model` does here, learning as the device learns, bit for bit; `each` hears of every one.
 ///
 /// # Errors
 /// As [`converse`]. Differing bits are no error: they are in the report.
 pub fn run(
     device: &Device,
     firmware: Option<&Path>,
-    expected: Info,
+    model: &Model,
     samples: impl IntoIterator<Item = Sent>,
-    judge: impl FnMut(&Sent) -> stream::Told,
     each: impl FnMut(&Seen<'_>) -> Result<()>,
 ) -> Result<Report> {
-    let (comparison, told) =
-        converse(device, firmware, expected, |session| session.compare(samples, judge, each))?;
+    let (comparison, told) = converse(device, firmware, model.info()?, |session| {
+        let mut twin = Twin::new(model, session.info().learning)?;
+        session.compare(samples, |sent| twin.judge(sent), each)
+    })?;
     Ok(Report::new(comparison, told))
 }
 
-/// As [`run`], with the samples of the board's own sensor, so many of them, one at least within `patience`. A board on a serial port is
-/// started anew for it.
+/// As [`run`], with the samples of the board's own sensor, so many of them, one at least within `patience`. A board on a
+/// serial port is started anew for it.
 ///
 /// # Errors
 /// As [`converse`] and [`own::listen`].
 pub fn listen(
     device: &Device,
     firmware: Option<&Path>,
-    expected: Info,
+    model: &Model,
     samples: usize,
     patience: Duration,
-    judge: impl FnMut(&Sent) -> stream::Told,
     each: impl FnMut(&Seen<'_>) -> Result<()>,
 ) -> Result<Report> {
+    let expected = model.info()?;
     let (comparison, told) = on_the_line(device, firmware, |mut line| {
+        let mut learning = None;
         if let Device::Serial { .. } = device {
             let session = Session::open(&mut line)?;
             session.expect_model(expected)?;
+            learning = session.info().learning;
             session.quit()?;
         }
+        let mut twin = Twin::new(model, learning)?;
+        let judge = |sent: &Sent| twin.judge(sent);
         let comparison = own::listen(&mut line, samples, patience, judge, each)?;
-        let ((), stats, damaged) = session(line, |session| session.expect_model(expected))?;
+        let check = |session: &mut Session<&mut dyn Line>| {
+            session.expect_model(expected)?;
+            ensure!(
+                session.info().learning == learning,
+                "the device learns, and what it says of its own samples is known only where it is asked first"
+            );
+            Ok(())
+        };
+        let ((), stats, damaged) = session(line, check)?;
         Ok((comparison, stats, damaged))
     })?;
     Ok(Report::new(comparison, told))

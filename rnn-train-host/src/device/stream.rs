@@ -2,7 +2,9 @@
 
 mod update;
 
+use crate::adapt;
 use anyhow::{Context, Result, bail, ensure};
+use rnn_core::adapt::Event;
 use rnn_core::link::{
     self, Decoder, Frame, Info, MAX_FRAME, Message, Refusal, Sample, Stats, Values,
 };
@@ -41,6 +43,10 @@ pub struct Sent {
 pub struct Told {
     /// What the sample was.
     pub verdict: Verdict,
+    /// What became of the networks.
+    pub event: Option<Event>,
+    /// Whether the weights that have predicted are others than the file's.
+    pub adapted: bool,
     /// The numbers of the channels' faults, 0 for none.
     pub faults: Vec<u8>,
     /// The prediction of the next sample.
@@ -77,11 +83,28 @@ pub struct Comparison {
     pub faulty: usize,
     /// Samples that don't fit.
     pub alarms: usize,
+    /// The steps at which something became of the networks, from 0, and what.
+    pub events: Vec<Happened>,
     /// The first prediction, or score, that differs.
     pub first_difference: Option<Difference>,
     /// The device's predictions, a row per step.
     #[serde(skip)]
     pub predictions: Vec<Vec<f32>>,
+}
+
+/// Something that became of the networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Happened {
+    /// The step, from 0.
+    pub step: usize,
+    /// What.
+    #[serde(serialize_with = "by_name")]
+    pub event: Event,
+}
+
+/// Machines are told of an event by its name.
+fn by_name<S: serde::Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(adapt::name(*event))
 }
 
 /// A prediction that differs between device and host.
@@ -108,6 +131,8 @@ impl From<link::Prediction<'_>> for Told {
     fn from(told: link::Prediction<'_>) -> Self {
         Told {
             verdict: told.verdict,
+            event: told.event,
+            adapted: told.adapted,
             faults: told.faults.to_vec(),
             prediction: told.values.iter().collect(),
         }
@@ -139,10 +164,12 @@ impl Comparison {
             self.differing_bits += u64::from(differing);
         }
         let verdict = Verdict { score: ours.verdict.score, ..theirs.verdict };
-        let same = (verdict, &theirs.faults) == (ours.verdict, &ours.faults);
+        let same = (verdict, theirs.event, theirs.adapted, &theirs.faults)
+            == (ours.verdict, ours.event, ours.adapted, &ours.faults);
         self.differing_bits += u64::from(!same);
         self.faulty += usize::from(theirs.faults.iter().any(|fault| *fault != 0));
         self.alarms += usize::from(theirs.verdict.alarm);
+        self.events.extend(theirs.event.map(|event| Happened { step, event }));
         self.predictions.push(theirs.prediction);
         self.steps += 1;
         Ok(())
@@ -169,7 +196,15 @@ impl<L: Read + Write> Session<L> {
             sequence: 0,
             damaged: 0,
             answer_within,
-            info: Info { inputs: 0, hidden: 0, outputs: 0, window: 0, model_crc: 0, slot: None },
+            info: Info {
+                inputs: 0,
+                hidden: 0,
+                outputs: 0,
+                window: 0,
+                model_crc: 0,
+                slot: None,
+                learning: None,
+            },
         };
         session.info = session
             .ask(Message::Hello, |answer| match answer {
@@ -202,7 +237,7 @@ impl<L: Read + Write> Session<L> {
             )
         };
         ensure!(
-            Info { slot: None, ..self.info } == expected,
+            Info { slot: None, learning: None, ..self.info } == expected,
             "the device carries model {}, the file is model {}: upload this file (rnn device upload), \
              or build the firmware with RNN_MODEL naming it",
             describe(self.info),

@@ -123,7 +123,13 @@ impl<'m> Watching<'m> {
     pub fn judge(&mut self, sent: &Sent) -> Told {
         let verdict = self.step(sent.values.as_deref(), sent.elapsed);
         let faults = self.faults().iter().map(|fault| fault.map_or(0, |fault| fault as u8));
-        Told { verdict, faults: faults.collect(), prediction: self.expected().to_vec() }
+        Told {
+            verdict,
+            event: None,
+            adapted: false,
+            faults: faults.collect(),
+            prediction: self.expected().to_vec(),
+        }
     }
 
     /// The prediction of the next sample.

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use rnn_core::activation::Activation;
-use rnn_core::adapt::{Adapter, Event, Guarded, Learner, Readout, Whole};
+use rnn_core::adapt::{Adapter, Event, Frozen, Guarded, Learner, Readout, Whole};
 use rnn_core::cell::{Cell, Stack};
 use rnn_core::forecast::Forecaster;
 use rnn_core::gru::{Gru, Reset, ResetBefore};
@@ -18,7 +18,6 @@ use rnn_core::watch::guard::{Limits, MISSING, Rules};
 use rnn_core::watch::score::Usual;
 use rnn_core::watch::{self, Watched};
 use rnn_train_host::adapt::{self, Adapting, BLOCK, Options, adapt};
-use rnn_train_host::aligned::Aligned;
 use rnn_train_host::data::{Table, csv};
 use rnn_train_host::device::stream::Sent;
 use rnn_train_host::model::Model;
@@ -89,19 +88,21 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Runs both, and compares every bit.
-fn check_learner<L, D>(
-    mut fixed: Guarded<'_, L, I>,
-    mut host: Adapting<'_, D>,
+fn check_learner<'m, C, L, P>(
+    model: &'m Forecaster<C, I, H>,
+    mut fixed: Guarded<L, I>,
+    mut host: Adapting<'_, P>,
     stream: &[Sent],
 ) -> Vec<Event>
 where
-    L: Learner<Sample = [f32; I]>,
-    D: Learner<Sample = Vec<f32>, Weights = Aligned>,
+    L: Learner<Sample = [f32; I]> + 'm,
+    &'m Forecaster<C, I, H>: Into<Frozen<'m, L>>,
+    P: adapt::Part,
 {
     let mut events = vec![];
     for (t, sent) in stream.iter().enumerate() {
         let sample = sent.values.as_ref().map(|values| [values[0], values[1]]);
-        let (verdict, event) = fixed.step(sample.as_ref(), sent.elapsed);
+        let (verdict, event) = fixed.step(model, sample.as_ref(), sent.elapsed);
         assert_eq!(host.step(sent), (verdict, event), "sample {t}");
         assert_eq!(bits(host.expected()), bits(fixed.prediction()), "sample {t}");
         events.extend(event);
@@ -124,18 +125,16 @@ fn check<C: Cell<f32, I, H> + Copy>(layers: Layers, cell: impl Fn(&ModelFile<'_>
         let file = ModelFile::parse(&bytes).unwrap();
         let fixed: Forecaster<C, I, H> = file.forecaster(cell(&file)).unwrap();
         let watch: watch::Watch<I> = file.watch().unwrap();
-        let network = model.float().unwrap();
         let stream = stream();
 
-        let whole = Adapting::new(&model, adapt::Whole::new(network, T), &model.parameters);
+        let whole = Adapting::<adapt::Whole>::new(&model, T);
         let own = Guarded::new(Adapter::<Whole<C, I, H, T>>::new(&fixed), &watch);
-        let events = check_learner(own, whole, &stream);
+        let events = check_learner(&fixed, own, whole, &stream);
         assert!(events.contains(&Event::TakenOver), "{layers:?} {mode:?}: {events:?}");
 
-        let frozen = Aligned::from(&model.parameters[model.parameters.len() - I * (H + 1)..]);
-        let readout = Adapting::new(&model, adapt::Readout::new(network, T), &frozen);
-        let own = Guarded::new(Adapter::<Readout<'_, C, I, H, T>>::of_readout(&fixed), &watch);
-        check_learner(own, readout, &stream);
+        let readout = Adapting::<adapt::Readout>::new(&model, T);
+        let own = Guarded::new(Adapter::<Readout<C, I, H, T>>::of_readout(&fixed), &watch);
+        check_learner(&fixed, own, readout, &stream);
     }
 }
 

@@ -11,8 +11,15 @@ use rnn_train_host::device::stream::Sent;
 use rnn_train_host::device::{Device, converse, visit};
 use serialport::{SerialPort, TTYPort};
 
-const INFO: Info =
-    Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 0xABCD, slot: None };
+const INFO: Info = Info {
+    inputs: 1,
+    hidden: 4,
+    outputs: 1,
+    window: 0,
+    model_crc: 0xABCD,
+    slot: None,
+    learning: None,
+};
 
 /// Answers until it is told to quit; its prediction is the sample itself.
 fn device(mut line: TTYPort) {
@@ -33,7 +40,13 @@ fn device(mut line: TTYPort) {
                 steps += 1;
                 raw = sample.values.to_array::<1>().unwrap().map(f32::to_le_bytes);
                 let values = Values::new(&raw);
-                Message::Prediction(Prediction { verdict: Verdict::FITS, faults: &[0], values })
+                Message::Prediction(Prediction {
+                    verdict: Verdict::FITS,
+                    event: None,
+                    adapted: false,
+                    faults: &[0],
+                    values,
+                })
             }
             Message::UpdateBegin(announced) => {
                 crc = announced.crc;

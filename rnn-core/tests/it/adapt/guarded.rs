@@ -10,7 +10,7 @@ use rnn_core::stream::Predictor;
 use rnn_core::watch::guard::{Fault, Limits, MISSING, Rules};
 use rnn_core::watch::{Watch, Watched, Watcher};
 
-type Learning<'m> = Guarded<'m, Whole<ElmanCell, 1, H, T>, 1>;
+type Learning = Guarded<Whole<ElmanCell, 1, H, T>, 1>;
 
 const WATCH: Watch<1> = Watch {
     rules: Rules { earliest: 0.5, latest: 1.5, hold: 8, warm_up: 12 },
@@ -22,11 +22,11 @@ fn model(mode: Mode) -> Model<ElmanCell> {
     trained(&wave(1, &[(2000, USUAL)]), mode, 200)
 }
 
-fn learning<'m>(model: &'m Model<ElmanCell>) -> Learning<'m> {
+fn learning(model: &Model<ElmanCell>) -> Learning {
     Guarded::new(Adapter::new(model), &WATCH)
 }
 
-fn bits(learning: &Learning<'_>) -> Vec<u32> {
+fn bits(learning: &Learning) -> Vec<u32> {
     let adapter = learning.adapter();
     let weights = adapter.weights().tensors().chain(adapter.shadow().tensors());
     weights.flatten().map(|w| w.to_bits()).collect()
@@ -64,7 +64,7 @@ fn what_is_not_let_in_teaches_nothing_whatever_it_is() {
             let mut faults = 0;
             for (sample, elapsed) in faulty(3, wild) {
                 let before = bits(&learning);
-                let (verdict, event) = learning.step(sample.as_ref(), elapsed);
+                let (verdict, event) = learning.step(&model, sample.as_ref(), elapsed);
                 if !verdict.is_sound(learning.faults()) {
                     assert_eq!((event, bits(&learning)), (None, before));
                     faults += 1;
@@ -82,24 +82,24 @@ fn nothing_is_learnt_from_a_sensor_that_is_stuck_or_dead() {
     let model = model(Mode::Residual);
     let mut learning = learning(&model);
     for (t, &x) in wave(2, &[(200, USUAL)]).iter().enumerate() {
-        learning.step(Some(&[x]), 1.0);
+        learning.step(&model, Some(&[x]), 1.0);
         assert!(t < 12 || learning.faults() == &[None]);
     }
     // What comes before the channel is called stuck, and fills a block, may teach.
     for _ in 0..3 {
-        learning.step(Some(&[11.0]), 1.0);
+        learning.step(&model, Some(&[11.0]), 1.0);
     }
     let known = bits(&learning);
     for t in 0..1000 {
         let sample = if t < 500 { Some(&[11.0]) } else { None };
-        learning.step(sample, 1.0);
+        learning.step(&model, sample, 1.0);
         let fault = if t < 500 { Fault::Stuck } else { Fault::Missing };
         assert_eq!(learning.faults(), &[Some(fault)]);
         assert_eq!(bits(&learning), known, "sample {t}");
     }
     // Then it goes on.
     for &x in &wave(2, &[(200, USUAL)]) {
-        learning.step(Some(&[x]), 1.0);
+        learning.step(&model, Some(&[x]), 1.0);
     }
     assert_ne!(bits(&learning), known);
 }
@@ -120,7 +120,7 @@ fn until_something_is_taken_over_it_is_the_plain_predictor_behind_a_watch() {
                 let prediction = plain.step(watcher.admitted());
                 watcher.expect(prediction);
             }
-            assert_eq!(learning.step(sample.as_ref(), elapsed).0, verdict);
+            assert_eq!(learning.step(&model, sample.as_ref(), elapsed).0, verdict);
             assert!(!learning.adapter().is_adapted());
             let [ours, theirs] = [learning.prediction(), watcher.expected()];
             assert_eq!(ours.map(f32::to_bits), theirs.map(f32::to_bits));

@@ -4,7 +4,7 @@
 mod guarded;
 mod series;
 
-use rnn_core::adapt::{Adapter, Event, Learner, Readout, Whole};
+use rnn_core::adapt::{Adapter, Event, Frozen, Learner, Readout, Whole};
 use rnn_core::cell::Cell;
 use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
@@ -23,10 +23,10 @@ type ElmanCell = Elman<f32, 1, H>;
 type GruCell = Gru<f32, 1, H>;
 
 /// Model, shadow, gradients, optimiser, everything.
-const _: () = assert!(size_of::<Adapter<'_, Whole<ElmanCell, 1, H, T>>>() <= 12 * 1024);
-const _: () = assert!(size_of::<Adapter<'_, Whole<GruCell, 1, H, T>>>() <= 24 * 1024);
-const _: () = assert!(size_of::<Adapter<'_, Readout<'_, ElmanCell, 1, H, T>>>() <= 3 * 1024);
-const _: () = assert!(size_of::<Adapter<'_, Readout<'_, GruCell, 1, H, T>>>() <= 3 * 1024);
+const _: () = assert!(size_of::<Adapter<Whole<ElmanCell, 1, H, T>>>() <= 12 * 1024);
+const _: () = assert!(size_of::<Adapter<Whole<GruCell, 1, H, T>>>() <= 24 * 1024);
+const _: () = assert!(size_of::<Adapter<Readout<ElmanCell, 1, H, T>>>() <= 3 * 1024);
+const _: () = assert!(size_of::<Adapter<Readout<GruCell, 1, H, T>>>() <= 3 * 1024);
 
 /// Root mean squared errors over the rows from `from` on, and the events with their rows.
 #[derive(Debug)]
@@ -46,12 +46,15 @@ impl Told {
     }
 }
 
-fn run<C: Cell<f32, 1, H>, L: Learner<Sample = [f32; 1]>>(
-    adapter: &mut Adapter<'_, L>,
-    model: &Model<C>,
+fn run<'m, C: Cell<f32, 1, H>, L: Learner<Sample = [f32; 1]> + 'm>(
+    adapter: &mut Adapter<L>,
+    model: &'m Model<C>,
     series: &[f32],
     from: usize,
-) -> Told {
+) -> Told
+where
+    &'m Model<C>: Into<Frozen<'m, L>>,
+{
     let mut frozen = Predictor::<C, 1, H, 0>::new(model);
     let mut sums = [0.0f64; 2];
     let mut predictions = [series[0]; 2];
@@ -61,7 +64,7 @@ fn run<C: Cell<f32, 1, H>, L: Learner<Sample = [f32; 1]>>(
             let errors = predictions.map(|p| f64::from(x - p).powi(2));
             sums.iter_mut().zip(errors).for_each(|(sum, e)| *sum += e);
         }
-        events.extend(adapter.step(&[x], false).map(|event| (row, event)));
+        events.extend(adapter.step(model, &[x], false).map(|event| (row, event)));
         predictions = [adapter.prediction()[0], frozen.step(&[x])[0]];
     }
     let [adapted, frozen] = sums.map(|sum| (sum / (series.len() - from) as f64).sqrt());
@@ -109,11 +112,11 @@ fn a_readout_learns_a_change_of_level() {
     let model: Model<ElmanCell> = trained(&wave(1, &[(2000, USUAL)]), Mode::Raw, 400);
     let changed = Shape { level: 1.0, ..USUAL };
     let series = wave(2, &[(HALF, USUAL), (2 * HALF, changed)]);
-    let mut adapter = Adapter::<Readout<'_, _, 1, H, T>>::of_readout(&model);
+    let mut adapter = Adapter::<Readout<_, 1, H, T>>::of_readout(&model);
     let told = run(&mut adapter, &model, &series, HALF);
     assert!(told.ratio() <= 0.8, "{:.3} {told:?}", told.ratio());
     let unchanged = wave(2, &[(2 * HALF, USUAL)]);
-    let mut adapter = Adapter::<Readout<'_, _, 1, H, T>>::of_readout(&model);
+    let mut adapter = Adapter::<Readout<_, 1, H, T>>::of_readout(&model);
     let told = run(&mut adapter, &model, &unchanged, 100);
     assert!(told.ratio() <= 1.01, "{told:?}");
 }
@@ -153,7 +156,7 @@ fn what_was_learnt_is_taken_back_when_the_change_is_over() {
     }
 }
 
-fn shadow_bits<C: Cell<f32, 1, H>>(adapter: &Adapter<'_, Whole<C, 1, H, T>>) -> Vec<u32> {
+fn shadow_bits<C: Cell<f32, 1, H>>(adapter: &Adapter<Whole<C, 1, H, T>>) -> Vec<u32> {
     adapter.shadow().tensors().flatten().map(|w| w.to_bits()).collect()
 }
 
@@ -165,13 +168,13 @@ fn flagged_samples_teach_nothing() {
     let untouched = shadow_bits(&adapter);
     // All of them, and one in so many that no block of good ones comes together.
     for (t, &x) in series.iter().enumerate() {
-        assert_eq!(adapter.step(&[x], t < 1000 || t % (T + 2) == 0), None);
+        assert_eq!(adapter.step(&model, &[x], t < 1000 || t % (T + 2) == 0), None);
         assert_eq!(shadow_bits(&adapter), untouched, "sample {t}");
         assert_eq!(adapter.errors().persistence == 0.0, t < 1000 + 2, "sample {t}");
     }
     // One sample more between them is a block.
     for (t, &x) in series.iter().enumerate().take(T + 3) {
-        adapter.step(&[x], t == 0);
+        adapter.step(&model, &[x], t == 0);
     }
     assert_ne!(shadow_bits(&adapter), untouched);
 }
@@ -185,7 +188,7 @@ fn a_flagged_sample_reaches_no_label() {
         let mut adapter = Adapter::<Whole<_, 1, H, T>>::new(&model);
         for (t, &x) in series.iter().enumerate() {
             let flagged = t == 2 * T;
-            adapter.step(&[if flagged { wrong } else { x }], flagged);
+            adapter.step(&model, &[if flagged { wrong } else { x }], flagged);
             if t == 2 * T + 2 {
                 return shadow_bits(&adapter);
             }
@@ -208,7 +211,7 @@ fn values_that_are_no_numbers_stay_outside() {
             if random.uniform() < 0.01 {
                 *x = wild[random.below(wild.len())];
             }
-            adapter.step(&[*x], false);
+            adapter.step(&model, &[*x], false);
             assert!(adapter.prediction()[0].is_finite());
         }
         let weights = adapter.weights().tensors().chain(adapter.shadow().tensors());
@@ -225,10 +228,10 @@ fn until_something_is_taken_over_it_is_the_plain_predictor() {
         let model: Model<ElmanCell> = trained(&wave(1, &[(2000, USUAL)]), mode, 200);
         let mut plain = Predictor::<_, 1, H, 0>::new(&model);
         let mut adapter = Adapter::<Whole<_, 1, H, T>>::new(&model);
-        let mut readout = Adapter::<Readout<'_, _, 1, H, T>>::of_readout(&model);
+        let mut readout = Adapter::<Readout<_, 1, H, T>>::of_readout(&model);
         for &x in &wave(3, &[(500, USUAL)]) {
-            adapter.step(&[x], false);
-            readout.step(&[x], false);
+            adapter.step(&model, &[x], false);
+            readout.step(&model, &[x], false);
             let expected = plain.step(&[x])[0].to_bits();
             assert!(!adapter.is_adapted() && !readout.is_adapted());
             assert_eq!(adapter.prediction()[0].to_bits(), expected);

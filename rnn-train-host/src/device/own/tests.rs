@@ -29,7 +29,13 @@ fn told(number: u16, sample: Option<f32>, prediction: f32) -> Vec<u8> {
     };
     let raw = [prediction.to_le_bytes()];
     let values = Values::new(&raw);
-    let answer = link::Prediction { verdict: Verdict::FITS, faults: &[0], values };
+    let answer = link::Prediction {
+        verdict: Verdict::FITS,
+        event: None,
+        adapted: false,
+        faults: &[0],
+        values,
+    };
     [frame(OWN | number, question), frame(OWN | number, Message::Prediction(answer))].concat()
 }
 
@@ -38,6 +44,8 @@ fn hear(heard: &[Vec<u8>], samples: usize) -> Result<Comparison> {
     let mut line = Heard(heard.concat().into());
     let judge = |sent: &Sent| Told {
         verdict: Verdict::FITS,
+        event: None,
+        adapted: false,
         faults: vec![0],
         prediction: sent.values.clone().unwrap_or(vec![0.0]),
     };

@@ -2,7 +2,8 @@ use super::*;
 use rnn_core::link;
 use std::collections::VecDeque;
 
-const INFO: Info = Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7, slot: None };
+const INFO: Info =
+    Info { inputs: 1, hidden: 4, outputs: 1, window: 0, model_crc: 7, slot: None, learning: None };
 
 const UPLOADED: Info =
     Info { model_crc: 9, slot: Some(link::Slot { number: 1, sequence: 0 }), ..INFO };
@@ -65,6 +66,8 @@ impl Write for Fake {
                         faults = [self.steps as u8 % 2];
                         Message::Prediction(link::Prediction {
                             verdict: Verdict::FITS,
+                            event: None,
+                            adapted: false,
                             faults: &faults,
                             values,
                         })
@@ -129,7 +132,13 @@ impl Read for Fake {
 
 /// What the fake device says.
 fn told(prediction: f32, fault: u8) -> Told {
-    Told { verdict: Verdict::FITS, faults: vec![fault], prediction: vec![prediction] }
+    Told {
+        verdict: Verdict::FITS,
+        event: None,
+        adapted: false,
+        faults: vec![fault],
+        prediction: vec![prediction],
+    }
 }
 
 fn open(fault: fn(usize, &mut Vec<u8>)) -> Session<Fake> {
