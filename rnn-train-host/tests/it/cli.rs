@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rnn_train_host::model::Model;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -45,6 +46,20 @@ fn trained() -> TempDir {
     let out = succeeds(folder.path(), &arguments);
     assert!(out.contains("co2.rnn written") && out.contains("Verdict: the network"), "{out}");
     folder
+}
+
+#[test]
+fn a_model_says_whether_it_goes_on_from_anothers_state() {
+    let folder = trained();
+    let folder = folder.path();
+    let hands_over = |name| Model::load(&folder.join(name)).unwrap().header.hand_over;
+    assert!(!hands_over("co2.rnn"));
+    let quick = ["--target", "co2_ppm", "--hand-over"];
+    let train = ["--hidden", "4", "--epochs", "5", "--out", "train.rnn"];
+    succeeds(folder, &[&["train", CO2], &quick[..], &train[..]].concat());
+    let tune = ["--candidates", "2", "--flash", "2k", "--ram", "1k", "--out", "tune.rnn"];
+    succeeds(folder, &[&["tune", CO2], &quick[..], &tune[..]].concat());
+    assert!(hands_over("train.rnn") && hands_over("tune.rnn"));
 }
 
 #[test]
