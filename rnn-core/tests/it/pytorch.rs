@@ -28,7 +28,7 @@ struct Golden(HashMap<&'static str, Vec<f64>>);
 
 impl Golden {
     fn read() -> Self {
-        let lines = include_str!("golden/pytorch.txt").lines().filter(|l| !l.starts_with('#'));
+        let lines = include_str!("../golden/pytorch.txt").lines().filter(|l| !l.starts_with('#'));
         Golden(
             lines
                 .map(|line| {

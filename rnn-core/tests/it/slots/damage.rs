@@ -2,9 +2,9 @@
 
 use rnn_core::slots::{FILE_AT, Model, Refusal, Slots};
 
-use crate::broken::Flash;
-use crate::models::{LENGTH, crc, file};
-use crate::ram::Ram;
+use super::broken::Flash;
+use super::models::{LENGTH, crc, file};
+use super::ram::Ram;
 
 /// A flash with an old and a new model; the places of their records, seals and files.
 fn old_and_new() -> (Flash, [[usize; 3]; 2]) {

@@ -4,9 +4,7 @@
 
 #![allow(clippy::needless_range_loop)] // t is the step of the equations.
 
-mod reference;
-
-use reference::{Known, Rnn, States, derivative};
+use crate::reference::{Known, Rnn, States, derivative, matrix};
 use rnn_core::activation::Activation;
 use rnn_core::bptt::{Bptt, Labels};
 use rnn_core::cell::Stack;
@@ -386,7 +384,7 @@ fn stacks_of_three() {
 /// y by the equations h = sigma(W x + b), y = W' h + b' or its softmax.
 fn feed_forward_naively(network: &FeedForward<f64, 4, 6, 3>, x: &[f64]) -> Vec<f64> {
     let layer = |w: &[f64], b: &[f64], x: &[f64]| -> Vec<f64> {
-        let rows = reference::matrix(w, b.len());
+        let rows = matrix(w, b.len());
         let dot = |row: &Vec<f64>| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
         rows.iter().zip(b).map(|(row, b)| dot(row) + b).collect()
     };

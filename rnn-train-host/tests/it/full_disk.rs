@@ -144,7 +144,7 @@ fn killed_while_it_writes_it_leaves_the_old_file_and_the_next_one_sweeps() {
 
     let spawn = || {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["victim", "--exact", "--nocapture"])
+            .args(["full_disk::victim", "--exact", "--nocapture"])
             .env(VICTIM, &path)
             .stdout(Stdio::piped())
             .spawn()

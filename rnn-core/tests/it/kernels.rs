@@ -2,9 +2,7 @@
 //! reference, over many shapes and with the values that break arithmetic. The checker itself is
 //! checked with references that are wrong in one point.
 
-mod reference;
-
-use reference::{Matrix, Real, Rounding, bits, column_major, matrix};
+use crate::reference::{self, Matrix, Real, Rounding, bits, column_major, matrix};
 use rnn_core::Scalar;
 use rnn_core::activation::{Activation, approx};
 use rnn_core::kernel::{Arithmetic, Columns, Inference, Product};

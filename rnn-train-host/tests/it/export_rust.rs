@@ -8,15 +8,15 @@ use rnn_core::model_file::ModelFile;
 use rnn_train_host::export;
 use rnn_train_host::model::Model;
 
-#[path = "golden/exported.rs"]
+#[path = "../golden/exported.rs"]
 mod exported;
-#[path = "golden/exported_stack.rs"]
+#[path = "../golden/exported_stack.rs"]
 mod exported_stack;
 
 /// 2 channels, an Elman cell of 3 hidden units.
-static FILE: &[u8] = include_bytes!("../../rnn-core/tests/golden/tiny.rnn");
+static FILE: &[u8] = include_bytes!("../../../rnn-core/tests/golden/tiny.rnn");
 /// 1 channel, an LSTM of 2 units under a GRU of 3.
-static STACK: &[u8] = include_bytes!("../../rnn-core/tests/golden/stack.rnn");
+static STACK: &[u8] = include_bytes!("../../../rnn-core/tests/golden/stack.rnn");
 
 fn check_source(name: &str, file: &[u8], golden: &str) {
     let source = export::rust(&Model::from_bytes(file).unwrap()).unwrap();
@@ -29,8 +29,8 @@ fn check_source(name: &str, file: &[u8], golden: &str) {
 
 #[test]
 fn the_source_is_what_export_writes() {
-    check_source("exported.rs", FILE, include_str!("golden/exported.rs"));
-    check_source("exported_stack.rs", STACK, include_str!("golden/exported_stack.rs"));
+    check_source("exported.rs", FILE, include_str!("../golden/exported.rs"));
+    check_source("exported_stack.rs", STACK, include_str!("../golden/exported_stack.rs"));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! The integer cells against the naive reference: every cell, format and layout, sizes and extreme
 //! values.
 
-mod reference;
-
-use reference::integers::{Cell, Values, even};
+use crate::reference::integers::{Cell, Values, even};
 use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};

@@ -3,9 +3,9 @@
 use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind, ReadNorFlash};
 use rnn_core::slots::{FILE_AT, Model};
 
-use crate::cuts::{Grid, Violation, Way, pairs, singles};
-use crate::models::{crc, file};
-use crate::ram::Ram;
+use super::cuts::{Grid, Violation, Way, pairs, singles};
+use super::models::{crc, file};
+use super::ram::Ram;
 
 pub(crate) type Flash = Ram<4, 256>;
 

@@ -272,7 +272,7 @@ fn learning_goes_on_without_drifting_away() {
     soak(12);
 }
 
-/// 2 x 10^7 samples: `cargo test --release -p rnn-core --test adapt -- --ignored`.
+/// 2 x 10^7 samples: `cargo test --release -p rnn-core --test it adapt:: -- --ignored`.
 #[test]
 #[ignore = "minutes"]
 fn learning_goes_on_for_ever() {

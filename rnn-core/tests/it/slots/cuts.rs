@@ -2,8 +2,8 @@
 
 use rnn_core::random::SplitMix64;
 
-use crate::models::crc;
-use crate::ram::{Cut, Operation, READINGS, Ram, Reading, TEARS, Tear};
+use super::models::crc;
+use super::ram::{Cut, Operation, READINGS, Ram, Reading, TEARS, Tear};
 
 /// What must not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

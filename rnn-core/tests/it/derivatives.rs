@@ -1,9 +1,7 @@
 //! Derivatives of activations and losses against central differences (f64, relative tolerance 1e-6
 //! beside 1e-11 for rounding), and the f32 activations against their own derivatives.
 
-mod reference;
-
-use reference::derivative;
+use crate::reference::derivative;
 use rnn_core::Scalar;
 use rnn_core::activation::{Activation, approx, softmax, softmax_backward, softmax_jacobian};
 use rnn_core::loss::{

@@ -1,9 +1,7 @@
 //! One step at a time is the same as all at once, bit for bit; what a predictor adds (scales, missing
 //! values, windows, forecasts) against the plain network.
 
-mod reference;
-
-use reference::{Known, Real, Rnn, bits, shape};
+use crate::reference::{Known, Real, Rnn, bits, shape};
 use rnn_core::bptt::{Bptt, Labels};
 use rnn_core::cell::Stack;
 use rnn_core::elman::Elman;

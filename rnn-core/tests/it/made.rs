@@ -1,7 +1,6 @@
 //! Model files for the tests: golden/tiny.rnn (an Elman cell), golden/stack.rnn (two layers, with
-//! what PyTorch's format has beside), and a text model. `UPDATE_GOLDEN=1 cargo test -p rnn-core --test model_encode` writes
+//! what PyTorch's format has beside), and a text model. `UPDATE_GOLDEN=1 cargo test -p rnn-core --test it model_encode::` writes
 //! the golden ones anew.
-#![allow(dead_code)] // Each test takes the part that it needs.
 
 use rnn_core::activation::Activation;
 use rnn_core::cell::{Cell, Stack};

@@ -8,10 +8,10 @@ use rnn_core::model_file::{Error as FileError, Header, Task};
 use rnn_core::scaling::Mode;
 use rnn_core::slots::{Area, Error, FILE_AT, Refusal, Slots};
 
-use crate::broken::Flash;
-use crate::cuts::{Grid, singles};
-use crate::models::{LENGTH, crc, file, file_with, header};
-use crate::ram::{Cut, Reading, Tear};
+use super::broken::Flash;
+use super::cuts::{Grid, singles};
+use super::models::{LENGTH, crc, file, file_with, header};
+use super::ram::{Cut, Reading, Tear};
 
 /// An update that is refused with this error; then the old one still runs, and an update succeeds.
 #[track_caller]

@@ -1,6 +1,5 @@
 //! The naive reference that judges the library: plain loops over rows of numbers, written from the
 //! equations and from the order of operations that `rnn_core::kernel` promises.
-#![allow(dead_code)] // Each test takes the part that it needs.
 #![allow(clippy::needless_range_loop)] // An index for each letter of the equations.
 
 pub(crate) mod integers;

@@ -1,10 +1,8 @@
 //! Reading a model file: whatever is not exactly a model is refused, without a panic and without
 //! allocating what a header claims.
 
-mod made;
-
+use crate::made::{STACK, Stacked, TINY, Tiny, stack, text, watched};
 use allocation_counter::measure;
-use made::{STACK, Stacked, TINY, Tiny, stack, text, watched};
 use proptest::prelude::*;
 use rnn_core::activation::Activation;
 use rnn_core::cell::{Cell, Stack};

@@ -12,7 +12,7 @@ use rnn_core::scaling::{Channel, Mode};
 use rnn_core::slots::{Area, Error, FILE_AT, Model, Refusal, Slots, check};
 use rnn_core::stream::Predictor;
 
-use crate::ram::Ram;
+use super::ram::Ram;
 
 /// The model that the firmware can run: one channel, one unit.
 type Small = Forecaster<Elman<f32, 1, 1>, 1, 1>;

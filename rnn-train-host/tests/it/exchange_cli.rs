@@ -6,8 +6,7 @@ use std::process::{Command, Output};
 use rnn_train_host::model::Model;
 use serde_json::Value;
 
-mod exchange_files;
-use exchange_files::{golden, tensors, written};
+use crate::exchange_files::{golden, tensors, written};
 
 fn rnn(folder: &Path, arguments: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rnn"));

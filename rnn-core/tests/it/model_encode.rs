@@ -1,8 +1,8 @@
 //! Writing a model file: what is written comes back, and what doesn't fit together is refused.
 
-mod made;
-
-use made::{Made, STACK, TINY, TINY_HEADER, stack, stack_model, text, tiny, tiny_model, watched};
+use crate::made::{
+    Made, STACK, TINY, TINY_HEADER, stack, stack_model, text, tiny, tiny_model, watched,
+};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::model_file::{
     Error, Header, LIMIT, MODULE, ModelFile, NAME, Task, Unit, VOCABULARY_LIMIT,

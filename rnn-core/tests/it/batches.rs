@@ -2,9 +2,7 @@
 //! give one by one, the sum of their gradients included, in both arithmetics. Beside it: networks of
 //! fixed size bit for bit, symbols as one-hot columns, masks between layers.
 
-mod reference;
-
-use reference::{Known, Real, Rnn, bits, derivative, shape};
+use crate::reference::{Known, Real, Rnn, bits, derivative, shape};
 use rnn_core::activation::Activation;
 use rnn_core::bptt::{Bptt, Labels};
 use rnn_core::cell::{Sequence, Stack};

@@ -1,9 +1,7 @@
 //! Faults of a sensor, injected into a stream: none reaches the state, each is told in its step, and the
 //! stream recovers within the stated number of steps.
 
-mod made;
-
-use made::scales;
+use crate::made::scales;
 use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
 use rnn_core::network::Network;

@@ -8,8 +8,7 @@ use rnn_train_host::import::{self, Imported};
 use rnn_train_host::pytorch::{Description, ModeName, Scale, TaskName};
 use safetensors::tensor::Dtype;
 
-mod exchange_files;
-use exchange_files::{Tensor, golden, tensors, written};
+use crate::exchange_files::{Tensor, golden, tensors, written};
 
 fn import(bytes: &[u8], options: Description) -> Result<Imported, String> {
     import::safetensors(bytes, options).map_err(|error| format!("{error:#}"))

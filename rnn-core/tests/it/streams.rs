@@ -1,10 +1,8 @@
 //! 100,000 steps of every cell and number format by the naive reference: its digests are those that hosts
 //! and chips must arrive at.
 
-mod reference;
-
-use reference::Rnn;
-use reference::integers::{Cell, Values, even};
+use crate::reference::integers::{Cell, Values, even};
+use crate::reference::{self, Rnn};
 use rnn_core::check::streams::{
     HIDDEN, INPUTS, SCALE, STEPS, STREAMS, Stream, Values as Known, inputs, plan, random_inputs,
     random_integers,

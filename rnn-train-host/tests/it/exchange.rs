@@ -14,8 +14,7 @@ use rnn_train_host::model::Model;
 use rnn_train_host::pytorch::{Description, Nonlinearity};
 use safetensors::SafeTensors;
 
-mod exchange_files;
-use exchange_files::{golden, tensors, written};
+use crate::exchange_files::{golden, tensors, written};
 
 /// Name of the file, kind and layers, parameters.
 const NETWORKS: [(&str, Kind, usize, usize); 6] = [

@@ -1,7 +1,7 @@
 //! The course, worked: the recurrence unrolled, a forecast that feeds itself, the gradients written
 //! out term by term, and numbers that can be followed on paper.
 
-use nalgebra::{SMatrix, SVector, matrix, vector};
+use nalgebra::{Matrix2, RowVector2, SMatrix, SVector, Vector2};
 use rnn_core::activation::{Activation, softmax, softmax_backward, softmax_jacobian};
 use rnn_core::bptt::{Bptt, Labels};
 use rnn_core::elman::Elman;
@@ -57,9 +57,9 @@ fn unrolled_four_times() {
 fn forecast_fed_with_its_own_predictions() {
     let mut network = ElmanNetwork::<f32, 1, 2, 1>::zeros();
     network.cell.activation = Activation::Relu;
-    network.cell.w_xh = vector![1.0, 0.0];
-    network.cell.w_hh = matrix![0.0, 0.0; 1.0, 0.0];
-    network.readout.w = matrix![1.2, -0.2];
+    network.cell.w_xh = Vector2::new(1.0, 0.0);
+    network.cell.w_hh = Matrix2::new(0.0, 0.0, 1.0, 0.0);
+    network.readout.w = RowVector2::new(1.2, -0.2);
     let model = Forecaster { network, channels: [Channel::IDENTITY], mode: Mode::Raw };
 
     let afresh = |window: [f32; 3]| {
@@ -137,9 +137,9 @@ fn gradients_of_three_steps_written_out() {
 #[test]
 fn two_units_on_paper() {
     let mut network = ElmanNetwork::<f64, 1, 2, 1>::zeros();
-    network.cell.w_xh = vector![1.0, -0.5];
-    network.cell.w_hh = matrix![0.5, 0.0; 1.0, 0.0];
-    network.readout.w = matrix![2.0, 1.0];
+    network.cell.w_xh = Vector2::new(1.0, -0.5);
+    network.cell.w_hh = Matrix2::new(0.5, 0.0, 1.0, 0.0);
+    network.readout.w = RowVector2::new(2.0, 1.0);
     let mut bptt = Bptt::<f64, Elman<f64, 1, 2>, 1, 2, 1, 2>::new();
     let mut gradient = Network::zeros();
     let targets = [[0.0], [1.0]];
