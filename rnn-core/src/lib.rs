@@ -20,13 +20,13 @@
 //! A network with two units, followed by hand:
 //!
 //! ```
-//! use nalgebra::{matrix, vector};
+//! use nalgebra::{Matrix2, RowVector2, Vector2};
 //! use rnn_core::network::ElmanNetwork;
 //!
 //! let mut network = ElmanNetwork::<f64, 1, 2, 1>::zeros();
-//! network.cell.w_xh = vector![1.0, -0.5];
-//! network.cell.w_hh = matrix![0.5, 0.0; 1.0, 0.0];
-//! network.readout.w = matrix![2.0, 1.0];
+//! network.cell.w_xh = Vector2::new(1.0, -0.5);
+//! network.cell.w_hh = Matrix2::new(0.5, 0.0, 1.0, 0.0);
+//! network.readout.w = RowVector2::new(2.0, 1.0);
 //!
 //! let close = |a: f64, b: f64| (a - b).abs() < 1e-15;
 //! // The cell's memory: h, and room for the next h.

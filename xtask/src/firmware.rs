@@ -50,11 +50,24 @@ pub(crate) struct Built {
     pub(crate) self_tests: PathBuf,
 }
 
+/// The packages of a board's images with a model.
+pub(crate) fn packages(board: &Board) -> [&str; 2] {
+    [board.name, "self-tests"]
+}
+
 /// A command of cargo for a board's firmware.
-pub(crate) fn command(subcommand: &str, board: &Board, model: &Path, profile: Profile) -> Command {
+pub(crate) fn command(
+    subcommand: &str,
+    board: &Board,
+    model: &Path,
+    profile: Profile,
+    packages: &[&str],
+) -> Command {
     let mut command = cargo(&board.folder());
-    command.args([subcommand, "--locked", "--profile", profile.name()]);
-    command.args(["--package", board.name, "--package", "self-tests"]).env("RNN_MODEL", model);
+    command.args([subcommand, "--locked", "--profile", profile.name()]).env("RNN_MODEL", model);
+    for package in packages {
+        command.args(["--package", package]);
+    }
     command
 }
 
@@ -73,18 +86,6 @@ pub(crate) fn build_learning(
     build_with(board, model, profile, Some(("RNN_ADAPT", adapt)))
 }
 
-/// The same with a promise broken on purpose; `firmware/app/src/broken.rs` has them.
-pub(crate) fn build_broken(
-    board: &Board,
-    model: &Path,
-    profile: Profile,
-    promise: &str,
-) -> Result<Built> {
-    // Apart: it compiles the core anew.
-    let variable = if promise == "lane" { "RNN_BREAK_KERNELS" } else { "RNN_BREAK" };
-    build_with(board, model, profile, Some((variable, promise)))
-}
-
 fn build_with(
     board: &Board,
     model: &Path,
@@ -94,11 +95,25 @@ fn build_with(
     let model = model
         .canonicalize()
         .with_context(|| format!("{}: can't read the model", model.display()))?;
-    let mut command = command("build", board, &model, profile);
-    command.envs(variable);
-    run(command.arg("--quiet"))?;
-    let image = |name| board.image(profile.name(), name);
-    Ok(Built { app: image(board.name), self_tests: image("self-tests") })
+    let packages = packages(board);
+    let mut command = command("build", board, &model, profile, &packages);
+    run(command.envs(variable).arg("--quiet"))?;
+    let [app, self_tests] = packages.map(|package| board.image(profile.name(), package));
+    Ok(Built { app, self_tests })
+}
+
+/// Builds one of them with a promise broken on purpose; `firmware/app/src/broken.rs` has them.
+pub(crate) fn build_broken(
+    board: &Board,
+    model: &Path,
+    package: &str,
+    promise: &str,
+) -> Result<PathBuf> {
+    let mut command = command("build", board, model, Profile::Release, &[package]);
+    // Apart: it compiles the core anew.
+    let variable = if promise == "lane" { "RNN_BREAK_KERNELS" } else { "RNN_BREAK" };
+    run(command.env(variable, promise).arg("--quiet"))?;
+    Ok(board.image(Profile::Release.name(), package))
 }
 
 /// Builds an image without a model: `counts`, the jobs whose instructions are counted, or `streams`.

@@ -29,7 +29,9 @@ struct Part {
     features: &'static [&'static str],
     /// In the folder; none: all.
     files: &'static [&'static str],
-    /// As cargo wants them: no others are built.
+    /// The tests' programs, as cargo wants them: no others are built.
+    programs: &'static [&'static str],
+    /// Parts of the names of the tests that run; none: all.
     tests: &'static [&'static str],
 }
 
@@ -42,35 +44,40 @@ static PARTS: [Part; 5] = [
         package: CORE,
         features: &["--features", "link"],
         files: &[],
-        tests: &["--lib"],
+        programs: &["--lib"],
+        tests: &[],
     },
     Part {
         folder: "rnn-core/src/model_file",
         package: CORE,
         features: &[],
         files: &[],
-        tests: &["--test=model_file", "--test=model_encode", "--test=quant"],
+        programs: &["--test=it"],
+        tests: &["model_file::", "model_encode::", "quant::"],
     },
     Part {
         folder: "rnn-core/src/slots",
         package: CORE,
         features: &["--features", "slots"],
         files: &[],
-        tests: &["--test=slots"],
+        programs: &["--test=it"],
+        tests: &["slots::"],
     },
     Part {
         folder: "rnn-core/src/kernel",
         package: CORE,
         features: &["--features", "std"],
         files: &["portable.rs", "inference.rs", "integer/portable.rs", "training/portable.rs"],
-        tests: &["--lib", "--test=kernels", "--test=quant", "--test=gradients"],
+        programs: &["--lib", "--test=it"],
+        tests: &["kernel", "check::", "quant::", "gradients::"],
     },
     Part {
         folder: "rnn-train-host/src/data",
         package: HOST,
         features: &[],
         files: &[],
-        tests: &["--lib", "--test=data_*"],
+        programs: &["--lib", "--test=it"],
+        tests: &["data"],
     },
 ];
 
@@ -109,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 fn mutants(chosen: &Chosen) -> Result<Line> {
-    let Part { folder, package, features, files, tests } = *chosen.part;
+    let Part { folder, package, features, files, programs, tests } = *chosen.part;
     let out = root().join("target/mutants").join(folder.replace('/', "-"));
     fs::create_dir_all(&out).with_context(|| format!("no folder {}", out.display()))?;
     let mut command = cargo(&root());
@@ -123,9 +130,11 @@ fn mutants(chosen: &Chosen) -> Result<Line> {
         command.args(["--file", glob]);
     });
     // It fails when a mutant is missed; which ones is read below.
-    for test in tests {
-        command.arg(format!("--cargo-arg={test}"));
+    for program in programs {
+        command.arg(format!("--cargo-arg={program}"));
     }
+    // The first `--` ends its own arguments, the second those of `cargo test`.
+    command.args(["--", "--"]).args(tests);
     let ran = run_command(&mut command);
     let path = out.join("mutants.out/outcomes.json");
     let text = match fs::read_to_string(&path) {

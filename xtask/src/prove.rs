@@ -50,24 +50,24 @@ const HOST: [(&str, &str, &[&str]); 10] = [
     (
         "the naive reference comes to the streams' digests, every cell and format",
         "rnn-core",
-        &["--test", "streams"],
+        &["--test", "it", "streams::"],
     ),
     ("every form and layout on this host comes to them too", "rnn-core", &["--lib", "check::"]),
     (
         "integer cells are the naive reference's, every cell, format and layout, 1 to 130 units",
         "rnn-core",
-        &["--test", "quant"],
+        &["--test", "it", "quant::"],
     ),
     ("no argument makes the fixed-point functions overflow", "rnn-core", &["--lib", "quant::"]),
     (
         "a model file in which a sum could overflow is refused",
         "rnn-train-host",
-        &["--test", "quantize"],
+        &["--test", "it", "quantize::"],
     ),
     (
         "no cut of the power, and no two, lose both model slots or an update that was acknowledged",
         "rnn-core",
-        &["--test", "slots"],
+        &["--test", "it", "slots::"],
     ),
     ("the core allocates nothing", "rnn-core", &["--test", "no_allocation"]),
     (
@@ -83,7 +83,7 @@ const HOST: [(&str, &str, &[&str]); 10] = [
     (
         "a full disk or a kill leaves the old file and nothing else",
         "rnn-train-host",
-        &["--test", "full_disk"],
+        &["--test", "it", "full_disk::"],
     ),
 ];
 
@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     }
     if arguments.soak {
         let promise = "learning from 2 x 10^7 samples: weights bounded, no drift";
-        say(host(promise, "rnn-core", &["--test", "adapt", "--", "--ignored"])?)?;
+        say(host(promise, "rnn-core", &["--test", "it", "adapt::", "--", "--ignored"])?)?;
         let image = firmware::build_plain(MAIN, Profile::Release, "streams")?;
         let image = image.with_file_name("soak");
         let end = Qemu::start(MAIN.name, &image, &["-icount", "shift=8"])?.wait(SOAK_WITHIN)?;
@@ -147,7 +147,7 @@ fn host(promise: &str, package: &str, tests: &[&str]) -> Result<Proof> {
 
 fn requantisation() -> Result<Proof> {
     let promise = "requantisation of all 2^32 sums, ten multipliers each";
-    let tests = ["--test", "requantisation", "--", "--ignored"];
+    let tests = ["--test", "it", "requantisation::", "--", "--ignored"];
     Ok(Proof { figure: 10 << 32, ..host(promise, "rnn-core", &tests)? })
 }
 
@@ -266,13 +266,14 @@ fn broken(say: &mut impl FnMut(Proof) -> Result<()>) -> Result<()> {
     let models = chip::models(MAIN)?;
     let tested = models.iter().find(|tested| tested.everywhere).context("no model")?;
     for promise in ["panic", "allocation", "time", "bits", "lane"] {
-        let built = firmware::build_broken(MAIN, &tested.path, Profile::Release, promise)?;
+        let shown_by = if ["time", "lane"].contains(&promise) { "self-tests" } else { MAIN.name };
+        let image = firmware::build_broken(MAIN, &tested.path, shown_by, promise)?;
         let forbidden = || {
-            let walk = crate::elf::walk(MAIN.cpu, &built.app, firmware::STEP)?;
+            let walk = crate::elf::walk(MAIN.cpu, &image, firmware::STEP)?;
             anyhow::Ok(walk.forbidden.join("\n"))
         };
         let complaint = |text: &str| {
-            let self_tests = firmware::self_tests(MAIN, &built.self_tests);
+            let self_tests = firmware::self_tests(MAIN, &image);
             self_tests.is_err_and(|error| format!("{error:#}").contains(text))
         };
         let (what, seen) = match promise {
@@ -287,7 +288,7 @@ fn broken(say: &mut impl FnMut(Proof) -> Result<()>) -> Result<()> {
             ),
             _ => (
                 "the last bit of predictions turned over",
-                chip::differing_bits(MAIN.name, tested, &built.app, true)? > 0,
+                chip::differing_bits(MAIN.name, tested, &image, true)? > 0,
             ),
         };
         say(Proof { promise: format!("it is seen: {what}"), held: seen, figure: 1 })?;

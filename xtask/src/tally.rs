@@ -1,7 +1,6 @@
 //! Counting what passed and what failed.
 
 use anyhow::Result;
-use std::io::{Write, stdout};
 use std::ops::AddAssign;
 use std::time::Instant;
 
@@ -69,28 +68,15 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Runs a step, its name shown meanwhile.
-    pub(crate) fn step(&mut self, name: &str, run: impl FnOnce(&mut Tally) -> Result<()>) {
-        print!("{name} ... ");
-        // Nothing is lost when the terminal is gone.
-        let _ = stdout().flush();
-        self.tell(Ended::of(name, run));
-    }
-
-    /// A step that ran beside others.
-    pub(crate) fn add(&mut self, ended: Ended) {
-        print!("{} ... ", ended.name);
-        self.tell(ended);
-    }
-
-    /// Output is shown on failure only.
-    fn tell(&mut self, Ended { name, tally, result, seconds }: Ended) {
+    /// Tells of a step that has ended; its output is shown on failure only.
+    pub(crate) fn add(&mut self, Ended { name, tally, result, seconds }: Ended) {
         let Tally { passed, failed } = tally;
         self.sum += tally;
         match result {
-            Ok(()) => println!("ok ({passed} passed, {seconds:.1} s)"),
+            Ok(()) => println!("{name} ... ok ({passed} passed, {seconds:.1} s)"),
             Err(error) => {
-                println!("FAILED ({passed} passed, {failed} failed, {seconds:.1} s)\n{error:#}\n");
+                println!("{name} ... FAILED ({passed} passed, {failed} failed, {seconds:.1} s)");
+                println!("{error:#}\n");
                 self.failed.push(name);
             }
         }
@@ -125,16 +111,16 @@ test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out
     #[test]
     fn a_step_counts_at_least_once() {
         let mut steps = Steps::default();
-        steps.step("passes", |_| Ok(()));
-        steps.step("counts", |tally| {
+        steps.add(Ended::of("passes", |_| Ok(())));
+        steps.add(Ended::of("counts", |tally| {
             tally.passed = 7;
             Ok(())
-        });
+        }));
         assert!(steps.summary());
-        steps.step("fails", |tally| {
+        steps.add(Ended::of("fails", |tally| {
             tally.passed = 2;
             anyhow::bail!("on purpose")
-        });
+        }));
         assert_eq!(steps.sum, Tally { passed: 10, failed: 1 });
         assert!(!steps.summary());
     }

@@ -7,7 +7,7 @@ use crate::tally::{Ended, Steps, Tally};
 use crate::{chip, flood, images, mcu, prove, setup, upload};
 use anyhow::{Result, bail};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 #[derive(Debug, clap::Args)]
@@ -21,34 +21,48 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     setup::firmware_tools()?;
     setup::checkers()?;
-    let mut steps = Steps::default();
-    if arguments.board.is_empty() {
-        host(&mut steps);
-        chips(&mut steps, &BOARDS.iter().chain(&REAL).collect::<Vec<_>>())?;
+    let jobs: Vec<Job> = if arguments.board.is_empty() {
+        let boards = BOARDS.iter().chain(&REAL).map(Job::Board);
+        [Job::Host].into_iter().chain(boards).collect()
     } else {
-        chips(&mut steps, &arguments.board)?;
-    }
-    Ok(steps.summary())
+        arguments.board.iter().copied().map(Job::Board).collect()
+    };
+    let steps = Mutex::new(Steps::default());
+    all_of(&jobs, |ended| lock(&steps).add(ended))?;
+    Ok(lock(&steps).summary())
 }
 
-/// On each of these boards, as many at a time as there are processors: the emulator and the last, whole
-/// optimisation of an image use one each.
-fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
-    let (queue, steps) = (Mutex::new(boards.iter()), Mutex::new(steps));
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let tell = |ended| steps.lock().unwrap_or_else(PoisonError::into_inner).add(ended);
+/// What is tested beside others.
+enum Job {
+    /// What needs no board; builds and tests of it take as long as those of all boards.
+    Host,
+    Board(&'static Board),
+}
+
+/// As many jobs at a time as there are processors: the emulator and the last, whole optimisation of an
+/// image use one each, and so do many a test and the end of a build on the host.
+fn all_of(jobs: &[Job], tell: impl Fn(Ended) + Copy + Sync) -> Result<()> {
+    let queue = Mutex::new(jobs.iter());
+    let next = || lock(&queue).next();
     let lane = || -> Result<()> {
-        while let Some(board) = next() {
-            if board.is_real() { real(board, tell) } else { chip(board, tell)? }
+        while let Some(job) = next() {
+            match job {
+                Job::Host => host(tell),
+                Job::Board(board) if board.is_real() => real(board, tell),
+                Job::Board(board) => chip(board, tell)?,
+            }
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let lanes = thread::available_parallelism()?.get().min(boards.len());
+        let lanes = thread::available_parallelism()?.get().min(jobs.len());
         let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
-        let all = lanes.into_iter().map(|lane| lane.join().expect("a lane ends"));
-        all.collect()
+        lanes.into_iter().try_for_each(|lane| lane.join().expect("a lane ends"))
     })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// On a board. The main one runs every model; the others, of which the cells are the same source, one with
@@ -57,10 +71,10 @@ fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
     let models = chip::models(board)?;
     let main = board.name == MAIN.name;
     tell(Ended::of(&format!("lints of the firmware, {}", board.core), |_| {
-        let mut clippy = firmware::command("clippy", board, &models[0].path, Profile::Release);
-        for package in ["app", "counts", "streams", "support"] {
-            clippy.args(["--package", package]);
-        }
+        let mut packages = firmware::packages(board).to_vec();
+        packages.extend(["app", "counts", "streams", "support"]);
+        let model = &models[0].path;
+        let mut clippy = firmware::command("clippy", board, model, Profile::Release, &packages);
         check(clippy.args(["--", "-D", "warnings"]))
     }));
     let of = |profile| move |model| (model, profile);
@@ -76,7 +90,6 @@ fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
     if main {
         tell(Ended::of("a flood on the line", |tally| flood::test(board, &models[0], tally)));
         tell(Ended::of("updates and learning", upload::test));
-        tell(Ended::of("promises broken on purpose", prove::test_broken));
     }
     tell(Ended::of(&format!("counts, {}", board.core), |tally| {
         let figures = mcu::measure(board)?;
@@ -85,6 +98,10 @@ fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
         better.iter().for_each(|line| println!("better than expected, {}: {line}", board.core));
         Ok(())
     }));
+    if main {
+        // At the end: it compiles the core anew.
+        tell(Ended::of("promises broken on purpose", prove::test_broken));
+    }
     Ok(())
 }
 
@@ -99,14 +116,14 @@ fn real(board: &Board, tell: impl Fn(Ended)) {
     }
 }
 
-fn host(steps: &mut Steps) {
+fn host(tell: impl Fn(Ended)) {
     let root = root();
     let in_root = |arguments: &[&str]| {
         let mut command = cargo(&root);
         command.args(arguments);
         command
     };
-    steps.step("formatting", |_| {
+    tell(Ended::of("formatting", |_| {
         check(&mut in_root(&["fmt", "--all", "--check"]))?;
         // `--all` would go on to the core, which lies in another workspace.
         let boards = BOARDS.iter().chain(&REAL).map(|board| board.name);
@@ -119,26 +136,26 @@ fn host(steps: &mut Steps) {
             format.args(["--package", package]);
         }
         check(&mut format)
-    });
-    steps.step("lints", |_| {
+    }));
+    tell(Ended::of("lints", |_| {
         check(&mut in_root(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
-    });
-    steps.step("documentation", |_| {
+    }));
+    tell(Ended::of("documentation", |_| {
         let mut doc = in_root(&["doc", "--workspace", "--no-deps"]);
         check(doc.env("RUSTDOCFLAGS", "-D warnings"))
-    });
-    steps.step("tests of the host, debug", |tally| {
+    }));
+    tell(Ended::of("tests of the host, debug", |tally| {
         tests(&mut in_root(&["test", "--workspace", "--no-fail-fast"]), tally)
-    });
+    }));
     // The same bits in both builds: what is optimised away must not change a result.
-    steps.step("tests of the host, release", |tally| {
+    tell(Ended::of("tests of the host, release", |tally| {
         let packages = ["--package", "rnn-core", "--package", "rnn-train-host"];
         tests(in_root(&["test", "--release", "--no-fail-fast"]).args(packages), tally)
-    });
+    }));
     // As the chip has it: without the trainer's kernels.
-    steps.step("tests of the core without features", |tally| {
+    tell(Ended::of("tests of the core without features", |tally| {
         tests(&mut in_root(&["test", "--no-fail-fast", "--package", "rnn-core"]), tally)
-    });
+    }));
 }
 
 /// Runs a command; its output is the error when it fails.

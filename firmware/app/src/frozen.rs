@@ -7,10 +7,11 @@ use rnn_core::link::Learning;
 pub(crate) const LEARNING: Option<Learning> = None;
 
 /// What became of the network with a sample: nothing ever does.
-pub(crate) type Learnt = ();
+#[derive(Clone, Copy)]
+pub(crate) struct Learnt;
 
 /// What the host is told of it: what happened, and whether the weights are others than the file's.
-pub(crate) fn told((): Learnt) -> (Option<Event>, bool) {
+pub(crate) fn told(Learnt: Learnt) -> (Option<Event>, bool) {
     (None, false)
 }
 
@@ -42,7 +43,9 @@ mod network {
         }
 
         /// Where no step is made.
-        pub(crate) fn idle(&self) -> Learnt {}
+        pub(crate) fn idle(&self) -> Learnt {
+            Learnt
+        }
 
         /// Takes a sample, of which something might be learnt where it is `sound`.
         #[inline(always)]
@@ -52,7 +55,7 @@ mod network {
             sample: &[f32; CHANNELS],
             _sound: bool,
         ) -> ([f32; OUTPUTS], Learnt) {
-            (crate::step(&mut self.0, model, sample), ())
+            (crate::step(&mut self.0, model, sample), Learnt)
         }
     }
 }

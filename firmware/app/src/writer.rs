@@ -101,6 +101,6 @@ impl Stream {
         let unknown = [f32::MAX, 0.0, 0.0];
         let model = Model { words, scales: &Scales };
         let prediction = crate::step(predictor, model, sample.unwrap_or(&unknown));
-        (Verdict::FITS, [0; OUTPUTS], prediction, ())
+        (Verdict::FITS, [0; OUTPUTS], prediction, Learnt)
     }
 }

@@ -8,8 +8,8 @@ use support::timer::Timer;
 
 support::interrupts!();
 
-/// No sample may take more instructions, which is the deadline: at 168 MHz and two cycles for each of them 12 ms.
-const MOST: u32 = 1_000_000;
+/// No sample may take more instructions, which is the deadline: at 168 MHz and two cycles for each of them 6 ms.
+const MOST: u32 = 500_000;
 
 #[entry]
 fn main() -> ! {
