@@ -198,23 +198,22 @@ impl fmt::Display for Story {
         ] {
             row(name, runs.map(|run| rmse(run, samples.clone())))?;
         }
-        for (name, samples) in
-            [("troubles noticed, clean", BEFORE), ("troubles noticed, clogged", UPDATED..END)]
-        {
-            row(
-                name,
-                runs.map(|run| match run.start <= samples.start {
-                    true => format!(
-                        "{} of {}",
-                        run.found(samples.clone()).0,
-                        run.found(samples.clone()).1
-                    ),
-                    false => "-".into(),
-                }),
-            )?;
-        }
-        row("false alarms, clean", runs.map(|run| run.false_alarms(BEFORE).to_string()))?;
-        row("  from day 28 on", runs.map(|run| run.false_alarms(CLOGS.start..END).to_string()))?;
+        let found = |run: &Run, samples: Range<usize>| {
+            let (found, all) = run.found(samples.clone());
+            if run.start <= samples.start { format!("{found} of {all}") } else { "-".into() }
+        };
+        row("troubles noticed, clean", runs.map(|run| found(run, BEFORE)))?;
+        row("troubles noticed, clogged", runs.map(|run| found(run, UPDATED..END)))?;
+        let about_nothing = |run: &Run, samples: Range<usize>| {
+            let alarms = run.false_alarms(samples.clone());
+            if run.start <= samples.start { alarms.to_string() } else { "-".into() }
+        };
+        row("false alarms, clean", runs.map(|run| about_nothing(run, BEFORE)))?;
+        row(
+            "  from day 28 to the update",
+            runs.map(|run| about_nothing(run, CLOGS.start..UPDATED)),
+        )?;
+        row("  from then on", runs.map(|run| about_nothing(run, UPDATED..END)))?;
         writeln!(
             f,
             "  clogged, learning against frozen    {:.3} times the RMSE",
