@@ -79,6 +79,13 @@ macro_rules! common {
         }
 
         fn outer(w: &mut [$type], d: &[$type], rows: usize, x: Columns<'_, $type>, inputs: usize) {
+            // A single row lies in memory as a column of W^T does, whose rows fill vectors.
+            let (d, rows, x, inputs) = match x {
+                Columns::Values(x) if rows == 1 => {
+                    (&x[..inputs * d.len()], inputs, Columns::Values(d), rows)
+                }
+                x => (d, rows, x, inputs),
+            };
             Self::affine_backward(d, rows, &mut [], Outer { w, x, inputs }, Outer::none());
         }
 
