@@ -37,20 +37,18 @@ impl Tally {
     }
 }
 
-/// Steps of a run, told as they end, and their sum.
-#[derive(Default)]
-pub(crate) struct Steps {
-    sum: Tally,
-    failed: Vec<String>,
+/// A step that has ended.
+pub(crate) struct Ended {
+    name: String,
+    tally: Tally,
+    result: Result<()>,
+    seconds: f64,
 }
 
-impl Steps {
+impl Ended {
     /// Runs a step. It counts its own tests; one that counts none is a test itself, and one that
-    /// fails has failed at least once. Output is shown on failure only.
-    pub(crate) fn step(&mut self, name: &str, run: impl FnOnce(&mut Tally) -> Result<()>) {
-        print!("{name} ... ");
-        // Nothing is lost when the terminal is gone.
-        let _ = stdout().flush();
+    /// fails has failed at least once.
+    pub(crate) fn of(name: &str, run: impl FnOnce(&mut Tally) -> Result<()>) -> Self {
         let start = Instant::now();
         let mut tally = Tally::default();
         let result = run(&mut tally);
@@ -59,14 +57,41 @@ impl Steps {
         } else if tally == Tally::default() {
             tally.passed = 1;
         }
-        let seconds = start.elapsed().as_secs_f64();
+        Self { name: name.to_owned(), tally, result, seconds: start.elapsed().as_secs_f64() }
+    }
+}
+
+/// Steps of a run, told as they end, and their sum.
+#[derive(Default)]
+pub(crate) struct Steps {
+    sum: Tally,
+    failed: Vec<String>,
+}
+
+impl Steps {
+    /// Runs a step, its name shown meanwhile.
+    pub(crate) fn step(&mut self, name: &str, run: impl FnOnce(&mut Tally) -> Result<()>) {
+        print!("{name} ... ");
+        // Nothing is lost when the terminal is gone.
+        let _ = stdout().flush();
+        self.tell(Ended::of(name, run));
+    }
+
+    /// A step that ran beside others.
+    pub(crate) fn add(&mut self, ended: Ended) {
+        print!("{} ... ", ended.name);
+        self.tell(ended);
+    }
+
+    /// Output is shown on failure only.
+    fn tell(&mut self, Ended { name, tally, result, seconds }: Ended) {
         let Tally { passed, failed } = tally;
         self.sum += tally;
         match result {
             Ok(()) => println!("ok ({passed} passed, {seconds:.1} s)"),
             Err(error) => {
                 println!("FAILED ({passed} passed, {failed} failed, {seconds:.1} s)\n{error:#}\n");
-                self.failed.push(name.to_owned());
+                self.failed.push(name);
             }
         }
     }

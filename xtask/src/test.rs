@@ -3,10 +3,12 @@
 use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
-use crate::tally::{Steps, Tally};
+use crate::tally::{Ended, Steps, Tally};
 use crate::{chip, mcu, prove, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -29,45 +31,58 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(steps.summary())
 }
 
-/// On each of these boards. The main one runs every model; the others, of which the cells are the
-/// same source, one with each cell.
+/// On each of these boards, as many at a time as there are processors: the emulator and the last, whole
+/// optimisation of an image use one each.
 fn chips(steps: &mut Steps, boards: &[&Board]) -> Result<()> {
-    for board in boards {
-        let models = chip::models(board)?;
-        steps.step(&format!("lints of the firmware, {}", board.core), |_| {
-            let model = &models[0].path;
-            let mut clippy = firmware::command("clippy", board, model, Profile::Release);
-            for package in ["app", "counts", "streams", "support"] {
-                clippy.args(["--package", package]);
-            }
-            check(clippy.args(["--", "-D", "warnings"]))
-        });
-    }
-    for board in boards {
-        let models = chip::models(board)?;
-        let main = board.name == MAIN.name;
-        let of = |profile| move |model| (model, profile);
-        let release = models.iter().filter(|model| main || model.everywhere);
-        // For size the compiler inlines less, and other panics may stay: all is checked again.
-        let small = models.iter().filter(|model| main && model.small_too);
-        for (model, profile) in
-            release.map(of(Profile::Release)).chain(small.map(of(Profile::Small)))
-        {
-            let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
-            steps.step(&name, |tally| chip::test(board, model, profile, tally));
+    let (queue, steps) = (Mutex::new(boards.iter()), Mutex::new(steps));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let tell = |ended| steps.lock().unwrap_or_else(PoisonError::into_inner).add(ended);
+    let lane = || -> Result<()> {
+        while let Some(board) = next() {
+            chip(board, tell)?;
         }
-        steps.step(&format!("streams, {}", board.core), |tally| prove::test_streams(board, tally));
-        if main {
-            steps.step("promises broken on purpose", prove::test_broken);
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let lanes = thread::available_parallelism()?.get().min(boards.len());
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        let all = lanes.into_iter().map(|lane| lane.join().expect("a lane ends"));
+        all.collect()
+    })
+}
+
+/// On a board. The main one runs every model; the others, of which the cells are the same source, one with
+/// each cell.
+fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
+    let models = chip::models(board)?;
+    let main = board.name == MAIN.name;
+    tell(Ended::of(&format!("lints of the firmware, {}", board.core), |_| {
+        let mut clippy = firmware::command("clippy", board, &models[0].path, Profile::Release);
+        for package in ["app", "counts", "streams", "support"] {
+            clippy.args(["--package", package]);
         }
-        steps.step(&format!("counts, {}", board.core), |tally| {
-            let figures = mcu::measure(board)?;
-            let better = mcu::check(board, &figures)?;
-            tally.passed += figures.len();
-            better.iter().for_each(|line| println!("\n  better than expected: {line}"));
-            Ok(())
-        });
+        check(clippy.args(["--", "-D", "warnings"]))
+    }));
+    let of = |profile| move |model| (model, profile);
+    let release = models.iter().filter(|model| main || model.everywhere);
+    // For size the compiler inlines less, and other panics may stay: all is checked again.
+    let small = models.iter().filter(|model| main && model.small_too);
+    for (model, profile) in release.map(of(Profile::Release)).chain(small.map(of(Profile::Small))) {
+        let name = format!("emulated {}, {}, {}", board.core, profile.name(), model.name);
+        tell(Ended::of(&name, |tally| chip::test(board, model, profile, tally)));
     }
+    let name = format!("streams, {}", board.core);
+    tell(Ended::of(&name, |tally| prove::test_streams(board, tally)));
+    if main {
+        tell(Ended::of("promises broken on purpose", prove::test_broken));
+    }
+    tell(Ended::of(&format!("counts, {}", board.core), |tally| {
+        let figures = mcu::measure(board)?;
+        let better = mcu::check(board, &figures)?;
+        tally.passed += figures.len();
+        better.iter().for_each(|line| println!("better than expected, {}: {line}", board.core));
+        Ok(())
+    }));
     Ok(())
 }
 

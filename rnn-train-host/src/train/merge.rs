@@ -36,6 +36,8 @@ pub const GRU: Kind = Kind::Gru(Reset::After);
 const OPEN: f32 = 20.0;
 /// e: the cubic term takes 3e-5 u^2 of u, the table's error is 3e-4.
 const SMALL: f32 = 0.01;
+/// Most that a linear unit reads of the inputs: in an LSTM it bends twice, tanh(tanh z).
+const REGISTER: f32 = 0.03;
 
 /// The kind of a model's uppermost cell.
 pub fn kind(model: &Model) -> Kind {
@@ -47,11 +49,13 @@ pub fn kind(model: &Model) -> Kind {
 pub fn layers(models: &[&Model]) -> Option<Layers> {
     let first = models.first()?;
     let mut sum = Layer { hidden: 0, ..only(first)? };
+    let small = |model: &&Model| kind(model) != ELMAN || is_linear(model);
     for model in models {
         let layer = only(model)?;
         sum.kind = match (sum.kind, layer.kind) {
             (a, b) if a == b => a,
-            (ELMAN, GRU) | (GRU, ELMAN) => GRU,
+            (ELMAN, gru @ Kind::Gru(_)) | (gru @ Kind::Gru(_), ELMAN) => gru,
+            (ELMAN, Kind::Lstm) | (Kind::Lstm, ELMAN) if models.iter().all(small) => Kind::Lstm,
             _ => return None,
         };
         sum.hidden += layer.hidden;
@@ -62,6 +66,18 @@ pub fn layers(models: &[&Model]) -> Option<Layers> {
     let levels = if models.iter().any(|model| mode(model) == Mode::Raw) { sum.inputs } else { 0 };
     let linear = Layers::one(ELMAN, 2 * sum.inputs);
     linear.with(sum.kind, sum.hidden + levels).filter(|_| first.header.window == 0)
+}
+
+/// Whether an Elman cell is a register whose units stay small, so that they are linear: each reads
+/// either the inputs or one other unit.
+fn is_linear(model: &Model) -> bool {
+    let Some(Layer { hidden, inputs, .. }) = only(model) else { return false };
+    let (w_xh, rest) = model.parameters.split_at(hidden * inputs);
+    let (w_hh, rest) = rest.split_at(hidden * hidden);
+    (0..hidden).all(|unit| {
+        let reads = |w: &[f32]| w.iter().skip(unit).step_by(hidden).map(|w| w.abs()).sum::<f32>();
+        rest[unit] == 0.0 && matches!((reads(w_xh), reads(w_hh)), (0.0, 1.0) | (..=REGISTER, 0.0))
+    })
 }
 
 /// The only layer of a model.
@@ -415,6 +431,31 @@ mod tests {
             &[0.3, 0.4, 0.2],
             EXACT,
         );
+    }
+
+    /// An Elman network whose units hold e u_t, e u_{t-1}, e u_{t-2} of both channels.
+    fn register(e: f32) -> Model {
+        let mut model = random(ELMAN, 6, 4);
+        let mut parameters = model.parameters.to_vec();
+        let (w_xh, rest) = parameters.split_at_mut(6 * 2);
+        let (w_hh, rest) = rest.split_at_mut(6 * 6);
+        (0..12).for_each(|i| w_xh[i] = if i / 6 == i % 6 { e } else { 0.0 });
+        (0..36).for_each(|i| w_hh[i] = if i % 6 == i / 6 + 2 { 1.0 } else { 0.0 });
+        rest[..6].fill(0.0);
+        model.parameters = parameters.into();
+        model
+    }
+
+    #[test]
+    fn a_linear_network_goes_into_every_kind() {
+        for kind in [GRU, Kind::Gru(Reset::Before), Kind::Lstm] {
+            check(&[register(0.01), random(kind, 5, 1)], &[0.7, 0.3], EXACT);
+            check(&[random(kind, 5, 1), register(0.03)], &[0.6, 0.3], EXACT);
+        }
+        let [bent, lstm] = [register(0.1), random(Kind::Lstm, 5, 1)];
+        for models in [[&bent, &lstm], [&lstm, &bent]] {
+            assert!(merge(&models.map(|model| Part { model, weight: 0.5 })).is_none());
+        }
     }
 
     #[test]

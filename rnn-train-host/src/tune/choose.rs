@@ -11,6 +11,9 @@ const CLOSE: f64 = 1.0;
 /// Standard errors by which a network must be better than persistence to be believed at all: of a
 /// hundred that know nothing, the luckiest comes to 2.5.
 const BEYOND_CHANCE: f64 = 3.0;
+/// Standard errors by which the best of many networks is better than a linear forecast by luck alone. They
+/// are alike, so it is less than for as many that know nothing.
+const LUCK: f64 = 2.0;
 
 /// Of those that are as good as the best one step ahead the one whose recursive forecasts err least.
 /// `finalists`: the best first.
@@ -44,12 +47,13 @@ pub(super) fn held(changes: &[f64], predicted: &[f64]) -> f64 {
     if t > BEYOND_CHANCE { 1.0 - 1.0 / (t * t) } else { 0.0 }
 }
 
-/// How much of what networks add to a linear forecast is kept: 1 - 1/t^2, where t says by how many
-/// standard errors their squared errors are below the linear one's; nothing where t is at most 1.
+/// How much of what networks add to a linear forecast is kept: 1 - (c/t)^2, where t says by how many
+/// standard errors their squared errors are below the linear one's, and c what the luckiest of many
+/// comes to.
 pub(super) fn share(networks: &[f64], linear: &[f64]) -> f64 {
     let gains: Vec<f64> = networks.iter().zip(linear).map(|(n, l)| l - n).collect();
     let t = certainty(&gains);
-    if t > 1.0 { 1.0 - 1.0 / (t * t) } else { 0.0 }
+    if t > LUCK { 1.0 - (LUCK / t).powi(2) } else { 0.0 }
 }
 
 /// A mean in its standard errors; 0 for nothing, or for zeros.
@@ -82,13 +86,13 @@ mod tests {
 
     #[test]
     fn networks_add_to_a_line_as_far_as_they_surely_gain() {
-        // Gains with mean 1 and standard error 1/2: t = 2.
-        let linear = [4.0; 16];
-        let networks: [f64; 16] = std::array::from_fn(|i| if i % 2 == 0 { 1.0 } else { 5.0 });
+        // Gains with mean 1 and standard error 1/4: t = 4.
+        let linear = [4.0; 64];
+        let networks: [f64; 64] = std::array::from_fn(|i| if i % 2 == 0 { 1.0 } else { 5.0 });
         assert_eq!(share(&networks, &linear), 0.75);
         assert_eq!((share(&linear, &networks), share(&linear, &linear)), (0.0, 0.0));
-        // A quarter as many: t = 1.
-        assert_eq!(share(&networks[..4], &linear[..4]), 0.0);
+        // A quarter as many: t = 2.
+        assert_eq!(share(&networks[..16], &linear[..16]), 0.0);
     }
 
     #[test]

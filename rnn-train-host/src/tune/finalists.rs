@@ -186,8 +186,8 @@ fn finalist(data: &Data<'_>, scored: &Scored, sum: &[(&Entrant, f64)]) -> Option
     })
 }
 
-/// A sum with the linear network, as far as it isn't surely better alone; `None` where there is
-/// nothing to add, or no room for it.
+/// A sum with the best linear network that goes together with `chosen`, which has a share in it as far as
+/// it is surely better; `None` where none is to be believed, or fits.
 fn anchored(
     data: &Data<'_>,
     options: &Options,
@@ -196,30 +196,31 @@ fn anchored(
     chosen: &Finalist,
 ) -> Option<Finalist> {
     let linear = |entrant: &&Entrant| matches!(entrant.ingredient, Ingredient::Linear(_));
-    let linear =
-        pool.iter().filter(linear).min_by(|a, b| a.member.rmse.total_cmp(&b.member.rmse))?;
-    let predicted = &linear.member.predictions;
-    let held = if linear.mode == Mode::Raw { 1.0 } else { held(&scored.changes, predicted) };
-    if held == 0.0 {
-        return None;
-    }
-    let square = |(change, predicted): (&f64, &f64)| (held * predicted - change).powi(2);
-    let squares: Vec<f64> = scored.changes.iter().zip(predicted).map(square).collect();
-    let share = share(&chosen.squares, &squares);
-    if share == 1.0 {
-        return None;
-    }
-    let mut sum = vec![(linear, held * (1.0 - share))];
-    for (part, weight) in chosen.parts.iter().zip(&chosen.weights).filter(|_| share > 0.0) {
-        match sum.iter_mut().find(|(entrant, _)| entrant.ingredient == *part) {
-            Some((_, sum)) => *sum += share * weight,
-            None => {
-                let entrant = pool.iter().find(|entrant| entrant.ingredient == *part)?;
-                sum.push((entrant, share * weight));
+    let mut anchors: Vec<&Entrant> = pool.iter().filter(linear).collect();
+    anchors.sort_by(|a, b| a.member.rmse.total_cmp(&b.member.rmse));
+    anchors.into_iter().find_map(|linear| {
+        let predicted = &linear.member.predictions;
+        // A raw one shrinks to the mean level, not to persistence.
+        let raw = linear.mode == Mode::Raw;
+        let held = if raw { 1.0 } else { held(&scored.changes, predicted) };
+        if held == 0.0 {
+            return None;
+        }
+        let square = |(change, predicted): (&f64, &f64)| (held * predicted - change).powi(2);
+        let squares: Vec<f64> = scored.changes.iter().zip(predicted).map(square).collect();
+        let share = share(&chosen.squares, &squares);
+        let mut sum = vec![(linear, held * (1.0 - share))];
+        for (part, weight) in chosen.parts.iter().zip(&chosen.weights).filter(|_| share > 0.0) {
+            match sum.iter_mut().find(|(entrant, _)| entrant.ingredient == *part) {
+                Some((_, sum)) => *sum += share * weight,
+                None => {
+                    let entrant = pool.iter().find(|entrant| entrant.ingredient == *part)?;
+                    sum.push((entrant, share * weight));
+                }
             }
         }
-    }
-    finalist(data, scored, &sum).filter(|finalist| options.limits.hold(&finalist.needs))
+        finalist(data, scored, &sum).filter(|finalist| options.limits.hold(&finalist.needs))
+    })
 }
 
 /// The best of each sort, those left out that are much worse than the best of all.

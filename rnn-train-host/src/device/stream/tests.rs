@@ -14,6 +14,8 @@ struct Fake {
     /// Called with the number of each answer and its bytes, before they go out.
     fault: fn(usize, &mut Vec<u8>),
     answered: usize,
+    /// Nothing more is heard of it.
+    gone: bool,
 }
 
 impl Fake {
@@ -26,6 +28,7 @@ impl Fake {
             steps: 0,
             fault,
             answered: 0,
+            gone: false,
         }
     }
 }
@@ -77,6 +80,9 @@ impl Write for Fake {
 
 impl Read for Fake {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.gone {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         if self.answers.is_empty() {
             return Err(ErrorKind::TimedOut.into());
         }
@@ -112,6 +118,17 @@ fn stream(fault: fn(usize, &mut Vec<u8>)) -> (Comparison, Stats, u32) {
         .unwrap();
     let stats = session.stats().unwrap();
     (comparison, stats, session.quit().unwrap())
+}
+
+#[test]
+fn a_device_that_takes_its_line_along_has_quit() {
+    let mut session = open(|_, _| {});
+    session.line.gone = true;
+    assert_eq!(session.quit().unwrap(), 0);
+    let mut session = open(|_, _| {});
+    session.line.gone = true;
+    let error = session.stats().unwrap_err();
+    assert!(error.to_string().contains("gone"), "{error:#}");
 }
 
 #[test]
