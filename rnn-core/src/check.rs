@@ -1,6 +1,7 @@
 //! Digests of what the kernels compute. The expected values are part of the source: a laptop and
 //! every chip must arrive at the same ones.
 
+mod integers;
 pub mod streams;
 
 use crate::activation::{Activation, approx, softmax};
@@ -33,6 +34,8 @@ pub const CHECKS: &[Check] = &[
     // The vectors of Helium take denormal numbers for zeros, so the products do.
     #[cfg(not(arm_helium))]
     Check { name: "kernels, denormal numbers", run: denormals, expected: 0xB3F3_E075 },
+    // Compared with their definition on the spot: how many differ.
+    Check { name: "integer sums, 1 to 130 rows", run: integers::sums, expected: 0 },
     Check { name: "activations", run: activations, expected: 0x4C2F_CD3D },
     Check { name: "steps of 1-32-1 and 3-37-3", run: steps, expected: 0xBFEA_6DF8 },
     Check { name: "gradients of 2-16-2, 20 steps", run: gradients, expected: 0xC917_E5E2 },

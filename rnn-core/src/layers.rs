@@ -263,11 +263,13 @@ impl Layers {
     }
 
     /// How many, at least 1.
+    #[inline(always)]
     pub const fn count(&self) -> usize {
         self.count
     }
 
     /// Kind and sizes of layer `i` of a network with so many inputs; the uppermost for an `i` beyond.
+    #[inline(always)]
     pub const fn get(&self, i: usize, inputs: usize) -> Layer {
         let i = if i < self.count { i } else { self.count - 1 };
         let (kind, hidden) = self.entry(i);
@@ -275,6 +277,7 @@ impl Layers {
     }
 
     /// Entry i of the list, without a panic for one that there isn't.
+    #[inline(always)]
     const fn entry(&self, i: usize) -> (Kind, usize) {
         match self.list.split_at_checked(i) {
             Some((_, [entry, ..])) => *entry,
@@ -289,6 +292,7 @@ impl Layers {
     }
 
     /// H of the uppermost.
+    #[inline(always)]
     pub const fn hidden(&self) -> usize {
         self.get(self.count, 0).hidden
     }

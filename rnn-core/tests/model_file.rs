@@ -6,11 +6,14 @@ mod made;
 use allocation_counter::measure;
 use made::{STACK, Stacked, TINY, Tiny, stack, text, watched};
 use proptest::prelude::*;
+use rnn_core::activation::Activation;
 use rnn_core::cell::{Cell, Stack};
 use rnn_core::forecast::Forecaster;
-use rnn_core::layers::MAX_LAYERS;
+use rnn_core::gru::Reset;
+use rnn_core::layers::{Kind, Layers, MAX_LAYERS};
 use rnn_core::model_file::{Error, Header, LIMIT, ModelFile, NAME, Task, Unit};
 use rnn_core::parameters::Parameters;
+use rnn_core::scaling::Mode;
 
 /// Offsets in tiny.rnn: header 128, channels 2 x 80, 26 parameters, 3 self-test samples of 2 numbers.
 const CHANNELS: usize = 128;
@@ -231,6 +234,18 @@ fn a_text_model_has_no_mode_and_no_target() {
 }
 
 #[test]
+fn a_text_models_samples_are_symbols() {
+    let made = text(Unit::Word);
+    let at = made.header.file_length() - 4 - 4 * made.samples.len() * 2;
+    for (i, bad) in [(0, 4.0f32), (0, -1.0), (1, 0.5), (1, 1e9), (1, f32::NAN)] {
+        let (mut bytes, offset) = (made.bytes(), at + 4 * i);
+        bytes[offset..offset + 4].copy_from_slice(&bad.to_le_bytes());
+        seal(&mut bytes);
+        assert_eq!(error(&bytes), Some(Error::Number { offset }), "{bad}");
+    }
+}
+
+#[test]
 fn sizes_must_be_those_of_the_bytes() {
     let largest = LIMIT as u32;
     for (offset, value) in [(28, 2), (28, 4), (28, largest), (32, 0), (16, 3)] {
@@ -246,6 +261,52 @@ fn sizes_must_be_those_of_the_bytes() {
     bytes[15] = 0;
     seal(&mut bytes);
     assert!(matches!(error(&bytes), Some(Error::Length { .. })));
+}
+
+/// The tensors take at most 2^30 bytes: on whole layers one that is just small enough, or just too large.
+#[test]
+fn a_network_has_at_most_a_gibibyte() {
+    let task = Task::Forecast { mode: Mode::Raw, target: 0 };
+    let elman = Kind::Elman(Activation::Tanh);
+    for (kind, gates) in [(elman, 1), (Kind::Gru(Reset::After), 3), (Kind::Lstm, 4)] {
+        // With room for four biases a unit.
+        let layer = |inputs: usize, hidden: usize| gates * hidden * (inputs + hidden + 4);
+        let mut borders = 0;
+        for (inputs, lower) in [1, 700, LIMIT].iter().flat_map(|i| (1..9).map(move |l| (*i, l))) {
+            let below = layer(inputs, LIMIT) + (lower - 1) * layer(LIMIT, LIMIT);
+            let bytes = |last| 4 * (below + layer(LIMIT, last) + inputs * (last + 1));
+            let check = |last| {
+                let whole = Layers::one(kind, LIMIT);
+                let whole = (1..lower).try_fold(whole, |layers, _| layers.with(kind, LIMIT));
+                let layers = whole.and_then(|layers| layers.with(kind, last)).expect("ten layers");
+                Header::new(task, inputs, layers).check_sizes()
+            };
+            let largest = (0..=LIMIT).rev().find(|&last| bytes(last) <= 1 << 30);
+            let Some(largest) = largest.filter(|largest| (1..LIMIT).contains(largest)) else {
+                continue;
+            };
+            assert_eq!(check(largest), Ok(()), "{kind:?}, {lower} below {largest} units");
+            let field = Err(Error::Field { offset: 32 });
+            assert_eq!(check(largest + 1), field, "{kind:?}, {lower} below {largest} units");
+            borders += 1;
+        }
+        assert_eq!(borders, 3, "{kind:?}: one for each number of inputs");
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    for (error, part) in [
+        (Error::Length { expected: 10, found: 11 }, "11 bytes where 10 are expected"),
+        (Error::NotAModel, "not a model file"),
+        (Error::Version(7), "version 7"),
+        (Error::Checksum, "damaged"),
+        (Error::Field { offset: 36 }, "byte 36"),
+        (Error::Number { offset: 48 }, "number at byte 48"),
+        (Error::Room { needed: 99 }, "99 bytes"),
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub struct Estimate {
 struct Count {
     job: String,
     format: String,
+    opt_level: String,
     kernel: String,
     instructions: f64,
     modelled_cycles: Option<f64>,
@@ -81,9 +82,13 @@ impl Chip {
         })
     }
 
+    /// Those of the jobs that the fit is made of.
     fn counts(&self, format: &str) -> Vec<Count> {
         let counts = self.counts.lines().filter_map(|line| serde_json::from_str(line).ok());
-        counts.filter(|count: &Count| count.format == format).collect()
+        let meant = |count: &Count| {
+            count.format == format && count.opt_level == "3" && job(count).is_some()
+        };
+        counts.filter(meant).collect()
     }
 }
 

@@ -55,7 +55,8 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         Output { text: String::new(), code: command::failed() }
     });
-    match std::io::stdout().lock().write_all(output.text.as_bytes()) {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(output.text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             eprintln!("error: the output can't be written: {error}");
             ExitCode::FAILURE

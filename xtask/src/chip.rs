@@ -162,7 +162,7 @@ pub(crate) fn test(
 
 /// Mostly what a sensor sends, now and then what it shouldn't, or when it shouldn't; for a while nothing
 /// sound, and for a while the same.
-fn samples(channels: usize) -> Vec<Sent> {
+pub(crate) fn samples(channels: usize) -> Vec<Sent> {
     // The first are let in nowhere.
     const UNSOUND: usize = 5;
     let odd = [f32::NAN, MISSING, f32::INFINITY, f32::MAX, 30.0, f32::from_bits(1), -0.0];

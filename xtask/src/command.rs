@@ -15,7 +15,21 @@ pub(crate) fn root() -> PathBuf {
 /// `cargo` in a folder of the repository. What a surrounding build has set and would change this
 /// one is taken away.
 pub(crate) fn cargo(folder: &Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    clean(Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), folder)
+}
+
+/// `cargo` of the nightly toolchain.
+pub(crate) fn nightly_cargo(folder: &Path) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]);
+    // Else it would start the surrounding one again.
+    for name in ["CARGO", "RUSTC", "RUSTDOC"] {
+        command.env_remove(name);
+    }
+    clean(command, folder)
+}
+
+fn clean(mut command: Command, folder: &Path) -> Command {
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

@@ -33,6 +33,13 @@ impl Profile {
             Self::Small => "small",
         }
     }
+
+    pub(crate) fn opt_level(self) -> &'static str {
+        match self {
+            Self::Release => "3",
+            Self::Small => "s",
+        }
+    }
 }
 
 /// The images that were built.
@@ -67,9 +74,12 @@ pub(crate) fn build_broken(
         .canonicalize()
         .with_context(|| format!("{}: can't read the model", model.display()))?;
     let mut command = command("build", board, &model, profile);
-    promise.into_iter().for_each(|promise| {
-        command.env("RNN_BREAK", promise);
-    });
+    match promise {
+        // Apart: it compiles the core anew.
+        Some("lane") => command.env("RNN_BREAK_KERNELS", "lane"),
+        Some(promise) => command.env("RNN_BREAK", promise),
+        None => &mut command,
+    };
     run(command.arg("--quiet"))?;
     let image = |name| board.image(profile.name(), name);
     Ok(Built { app: image(board.name), self_tests: image("self-tests") })

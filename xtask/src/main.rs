@@ -1,4 +1,5 @@
-//! Project commands: `cargo xtask test`, `demo`, `prove`, `mcu`, `bench`. They set up what is missing.
+//! Project commands: `cargo xtask test`, `demo`, `prove`, `mcu`, `bench`, `fuzz`, `mutants`,
+//! `miri`. They set up what is missing.
 
 mod bench;
 mod board;
@@ -7,7 +8,11 @@ mod command;
 mod demo;
 mod elf;
 mod firmware;
+mod flood;
+mod fuzz;
 mod mcu;
+mod miri;
+mod mutants;
 mod prove;
 mod setup;
 mod summary;
@@ -30,6 +35,12 @@ enum Arguments {
     Prove(prove::Arguments),
     /// Measures the speed of training and streaming on this machine
     Bench(bench::Arguments),
+    /// Feeds the readers of files, frames and flash whatever libFuzzer comes up with
+    Fuzz(fuzz::Arguments),
+    /// Changes the code in every place, one at a time, and looks whether a test notices
+    Mutants(mutants::Arguments),
+    /// Runs the core's tests under Miri
+    Miri,
 }
 
 fn main() -> ExitCode {
@@ -39,6 +50,9 @@ fn main() -> ExitCode {
         Arguments::Prove(arguments) => prove::run(&arguments),
         Arguments::Demo => demo::run(),
         Arguments::Bench(arguments) => bench::run(&arguments),
+        Arguments::Fuzz(arguments) => fuzz::run(&arguments),
+        Arguments::Mutants(arguments) => mutants::run(&arguments),
+        Arguments::Miri => miri::run(),
     };
     match held {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root};
 use crate::firmware::{self, Profile};
 use crate::tally::Tally;
-use crate::{chip, setup};
+use crate::{chip, flood, setup};
 use anyhow::{Context, Result, ensure};
 use rnn_train_host::device::qemu::Qemu;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ struct Proof {
 
 /// Tests of the host that show a promise: its name, the package, the test's file or the library, and the
 /// part of the tests' names.
-const HOST: [(&str, &str, &[&str]); 7] = [
+const HOST: [(&str, &str, &[&str]); 10] = [
     (
         "the naive reference comes to the streams' digests, every cell and format",
         "rnn-core",
@@ -63,6 +63,21 @@ const HOST: [(&str, &str, &[&str]); 7] = [
         &["--test", "slots"],
     ),
     ("the core allocates nothing", "rnn-core", &["--test", "no_allocation"]),
+    (
+        "of 10^6 frames with bit errors at 10^-3, lost and doubled no wrong one is accepted",
+        "rnn-core",
+        &["--lib", "link::"],
+    ),
+    (
+        "readers of files, frames and flash hold on the corpora and mutations of them",
+        "rnn-fuzz",
+        &["--test", "corpus"],
+    ),
+    (
+        "a full disk or a kill leaves the old file and nothing else",
+        "rnn-train-host",
+        &["--test", "full_disk"],
+    ),
 ];
 
 /// Shows what can be shown; `true` when all held.
@@ -213,30 +228,36 @@ fn images(
         promise: name("bits that differ from the host's"),
         held: differing == 0,
         figure: differing,
-    })
+    })?;
+    let promise = name("bytes of garbage on the line that stopped no prediction");
+    let flood = flood::run(board, tested, &built).inspect_err(|error| eprintln!("{error:#}"));
+    say(Proof { promise, held: flood.is_ok(), figure: flood.unwrap_or_default() })
 }
 
 /// Builds firmware in which a promise is broken, and looks whether that is seen.
 fn broken(say: &mut impl FnMut(Proof) -> Result<()>) -> Result<()> {
     let models = chip::models(MAIN)?;
     let tested = models.iter().find(|tested| tested.everywhere).context("no model")?;
-    for promise in ["panic", "allocation", "time", "bits"] {
+    for promise in ["panic", "allocation", "time", "bits", "lane"] {
         let built = firmware::build_broken(MAIN, &tested.path, Profile::Release, Some(promise))?;
         let forbidden = || {
             let walk = crate::elf::walk(MAIN.cpu, &built.app, firmware::STEP)?;
             anyhow::Ok(walk.forbidden.join("\n"))
+        };
+        let complaint = |text: &str| {
+            let self_tests = firmware::self_tests(MAIN, &built.self_tests);
+            self_tests.is_err_and(|error| format!("{error:#}").contains(text))
         };
         let (what, seen) = match promise {
             "panic" => ("a panic planted in a step", forbidden()?.contains("a panic, by")),
             "allocation" => {
                 ("an allocation planted in a step", forbidden()?.contains("an allocator, by"))
             }
-            "time" => {
-                let self_tests = firmware::self_tests(MAIN, &built.self_tests);
-                let complaint = self_tests.err().map(|error| format!("{error:#}"));
-                let seen = complaint.is_some_and(|text| text.contains("same instructions"));
-                ("a longer way for NaN planted in a step", seen)
-            }
+            "time" => ("a longer way for NaN planted in a step", complaint("same instructions")),
+            "lane" => (
+                "two lanes swapped in the kernels",
+                complaint("kernels, 1 to 130 rows") && complaint("integer sums, 1 to 130 rows"),
+            ),
             _ => (
                 "the last bit of predictions turned over",
                 chip::differing_bits(MAIN, tested, &built)? > 0,

@@ -1,7 +1,7 @@
 //! What the other commands need on this machine; fetched when it is missing, quiet when it's there.
 
 use crate::board::BOARDS;
-use crate::command::{output, root, run, succeeds};
+use crate::command::{cargo, output, root, run, succeeds};
 use anyhow::{Context, Result, bail};
 use rnn_train_host::device::qemu;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,33 @@ pub(crate) fn checkers() -> Result<()> {
         if !succeeds(Command::new(tool).arg("--version").current_dir(root())) {
             rustup(&["component", "add", component])?;
         }
+    }
+    Ok(())
+}
+
+/// The nightly toolchain and these components of it; it is added beside the one in use.
+pub(crate) fn nightly(components: &[&str]) -> Result<()> {
+    let arguments = ["toolchain", "install", "nightly", "--profile", "minimal", "--no-self-update"];
+    let list = output(Command::new("rustup").args(["toolchain", "list"]))?;
+    if !list.lines().any(|line| line.starts_with("nightly")) {
+        rustup(&arguments)?;
+    }
+    for component in components {
+        let list = ["component", "list", "--toolchain", "nightly", "--installed"];
+        let there = output(Command::new("rustup").args(list))?;
+        if !there.lines().any(|line| line.starts_with(component)) {
+            rustup(&["component", "add", "--toolchain", "nightly", component])?;
+        }
+    }
+    Ok(())
+}
+
+/// A subcommand of cargo from crates.io.
+pub(crate) fn subcommand(name: &str) -> Result<()> {
+    let program = format!("cargo-{name}");
+    if !succeeds(cargo(&root()).args([name, "--version"])) {
+        println!("cargo install {program}");
+        run(cargo(&root()).args(["install", "--locked", &program]))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::board::{BOARDS, Board, MAIN};
 use crate::command::{captured, cargo, root, shown};
 use crate::firmware::{self, Profile};
 use crate::tally::{Ended, Steps, Tally};
-use crate::{chip, mcu, prove, setup};
+use crate::{chip, flood, mcu, prove, setup};
 use anyhow::{Result, bail};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -74,6 +74,7 @@ fn chip(board: &Board, tell: impl Fn(Ended)) -> Result<()> {
     let name = format!("streams, {}", board.core);
     tell(Ended::of(&name, |tally| prove::test_streams(board, tally)));
     if main {
+        tell(Ended::of("a flood on the line", |tally| flood::test(board, &models[0], tally)));
         tell(Ended::of("promises broken on purpose", prove::test_broken));
     }
     tell(Ended::of(&format!("counts, {}", board.core), |tally| {

@@ -1,5 +1,6 @@
 //! Promises broken on purpose, to show that it is noticed: `cargo xtask prove --broken` builds images with
 //! the environment variable `RNN_BREAK`. Without it nothing of this is compiled.
+//! One more is in the core: with `RNN_BREAK_KERNELS` the kernels swap the first two lanes of their sums.
 #![allow(dead_code)] // One of them at a time.
 
 use crate::embedded::{CHANNELS, OUTPUTS};

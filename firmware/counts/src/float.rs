@@ -76,8 +76,8 @@ macro_rules! job {
     }};
 }
 
-/// J1 to J5.
-pub(crate) const JOBS: [Job; 5] = [
+/// J1 to J7.
+pub(crate) const JOBS: [Job; 7] = [
     job!("J1", elman_32, elman, Elman, 1, 32, 1, 1088),
     job!("J2", elman_64, elman, Elman, 2, 64, 2, 4352),
     job!("J3", gru_32, gru, Gru, 2, 32, 1, 3296),
@@ -91,6 +91,8 @@ pub(crate) const JOBS: [Job; 5] = [
         memory: size_of::<Vector>(),
         run: || calls(product_64, [0.5; 64], [0.0; 64]),
     },
+    job!("J6", elman_37, elman, Elman, 1, 37, 1, 1443),
+    job!("J7", elman_40, elman, Elman, 1, 40, 1, 1680),
 ];
 
 type Vector = [f32; 64];

@@ -87,18 +87,22 @@ macro_rules! job {
     }};
 }
 
-/// J1 to J5 in both formats.
-pub(crate) const JOBS: [Job; 10] = [
+/// J1 to J7 in both formats.
+pub(crate) const JOBS: [Job; 14] = [
     job!("J1", "w16a16", elman_32_w16, ELMAN, 1, 32, Width::Sixteen, 1088),
     job!("J2", "w16a16", elman_64_w16, ELMAN, 2, 64, Width::Sixteen, 4352),
     job!("J3", "w16a16", gru_32_w16, GRU, 2, 32, Width::Sixteen, 3296),
     job!("J4", "w16a16", lstm_32_w16, LSTM, 1, 32, Width::Sixteen, 4256),
     product("w16a16", "counts::integers::product_w16", || calls(product_w16, [1000; 64], [0; 64])),
+    job!("J6", "w16a16", elman_37_w16, ELMAN, 1, 37, Width::Sixteen, 1443),
+    job!("J7", "w16a16", elman_40_w16, ELMAN, 1, 40, Width::Sixteen, 1680),
     job!("J1", "w8a16", elman_32_w8, ELMAN, 1, 32, Width::Eight, 1088),
     job!("J2", "w8a16", elman_64_w8, ELMAN, 2, 64, Width::Eight, 4352),
     job!("J3", "w8a16", gru_32_w8, GRU, 2, 32, Width::Eight, 3296),
     job!("J4", "w8a16", lstm_32_w8, LSTM, 1, 32, Width::Eight, 4256),
     product("w8a16", "counts::integers::product_w8", || calls(product_w8, [1000; 64], [0; 64])),
+    job!("J6", "w8a16", elman_37_w8, ELMAN, 1, 37, Width::Eight, 1443),
+    job!("J7", "w8a16", elman_40_w8, ELMAN, 1, 40, Width::Eight, 1680),
 ];
 
 const fn product(format: &'static str, function: &'static str, run: fn() -> u32) -> Job {

@@ -106,8 +106,12 @@ impl<'a> Frame<'a> {
             kind::QUIT => empty(payload, Message::Quit)?,
             kind::SAMPLE => {
                 let (&elapsed, values) = payload.split_first_chunk().ok_or(Error::Length)?;
-                let elapsed = f32::from_le_bytes(elapsed);
-                Message::Sample(Sample { elapsed, values: Values(words(values)?) })
+                let (elapsed, values) = (f32::from_le_bytes(elapsed), words(values)?);
+                // A body has room for more of them than for a prediction's.
+                if values.len() > MAX_CHANNELS {
+                    return Err(Error::TooLong);
+                }
+                Message::Sample(Sample { elapsed, values: Values(values) })
             }
             kind::SILENCE => {
                 let elapsed = payload.try_into().map_err(|_| Error::Length)?;

@@ -99,6 +99,16 @@ impl Header {
         }
     }
 
+    /// Whether that can be a number of a self-test sample: of text, a symbol's.
+    const fn is_sample(&self, value: f32) -> bool {
+        match self.task {
+            Task::Forecast { .. } => true,
+            Task::Text(_) => {
+                value >= 0.0 && value < self.inputs as f32 && value as u32 as f32 == value
+            }
+        }
+    }
+
     const fn check_numbers(&self, bytes: &[u8]) -> Result<(), Error> {
         let channels = if matches!(self.task, Task::Forecast { .. }) { self.inputs } else { 0 };
         let mut channel = 0;
@@ -127,7 +137,10 @@ impl Header {
                 offset = self.biases_at();
                 continue;
             }
-            if !f32_at(bytes, offset).is_finite() {
+            let value = f32_at(bytes, offset);
+            let is_sample = offset >= self.self_tests_at()
+                && offset < self.self_tests_at() + 4 * self.self_tests * self.sample_length();
+            if !value.is_finite() || is_sample && !self.is_sample(value) {
                 return Err(Error::Number { offset });
             }
             offset += 4;

@@ -29,6 +29,7 @@ pub enum Layout {
 
 impl Layout {
     /// R
+    #[inline(always)]
     pub const fn rows(self) -> usize {
         match self {
             Layout::Rows => 1,
@@ -110,11 +111,13 @@ pub struct Block {
 
 impl Block {
     /// `n` blocks of this size over one another.
+    #[inline(always)]
     pub const fn times(self, n: usize) -> Self {
         Block { rows: n * self.rows, ..self }
     }
 
     /// Outputs with those that fill up the last tile.
+    #[inline(always)]
     pub const fn padded_rows(self, layout: Layout) -> usize {
         // Even, so that all tensors end on a word.
         let r = if layout.rows() > 2 { layout.rows() } else { 2 };
@@ -122,6 +125,7 @@ impl Block {
     }
 
     /// 32-bit words of the tensors: biases, multipliers, wide weights, narrow weights.
+    #[inline(always)]
     pub const fn words(self, format: Format) -> [usize; 4] {
         let rows = self.padded_rows(format.layout);
         [rows, rows, rows * self.wide / 2, rows * self.narrow * format.width.bytes() / 4]

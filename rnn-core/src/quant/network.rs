@@ -25,6 +25,7 @@ pub struct Plan {
 }
 
 /// `count` filled up to an even number.
+#[inline(always)]
 const fn even(count: usize) -> usize {
     count.next_multiple_of(2)
 }
@@ -44,6 +45,7 @@ impl Plan {
     }
 
     /// The blocks of cell `i`, as many as it has, then empty ones; the readout's for an `i` beyond.
+    #[inline(always)]
     pub const fn blocks(&self, i: usize) -> [Block; MAX_BLOCKS] {
         let Layer { kind, inputs, hidden } = self.layers.get(i, self.inputs);
         let none = Block { rows: 0, wide: 0, narrow: 0 };
@@ -67,11 +69,13 @@ impl Plan {
     }
 
     /// Numbers of inputs that stand in the memory of cell `i`, filled up.
+    #[inline(always)]
     const fn inputs_in_place(&self, i: usize) -> usize {
         if i == 0 && self.symbols { 0 } else { even(self.layers.get(i, self.inputs).inputs) }
     }
 
     /// Words of cell `i`'s own memory: v, (x, r h) of a GRU with the reset before, c of an LSTM.
+    #[inline(always)]
     const fn cell_memory(&self, i: usize) -> usize {
         let Layer { kind, hidden, .. } = self.layers.get(i, self.inputs);
         let v = (self.inputs_in_place(i) + even(hidden)) / 2;

@@ -32,11 +32,19 @@ impl Corpus {
         let bytes = std::fs::read(path).with_context(|| {
             format!("{shown} can't be read; check the path and the permissions")
         })?;
-        let mut text = text(bytes).with_context(|| format!("{shown}"))?;
+        Corpus::from_bytes(bytes, unit).with_context(|| format!("{shown}"))
+    }
+
+    /// Of a file's bytes; see [`Corpus::read`].
+    ///
+    /// # Errors
+    /// Bytes that are no text, or a text too short to be split.
+    pub fn from_bytes(bytes: Vec<u8>, unit: Unit) -> Result<Self> {
+        let mut text = text(bytes)?;
         if text.starts_with('\u{FEFF}') {
             text.remove(0);
         }
-        Corpus::new(text, unit).with_context(|| format!("{shown}"))
+        Corpus::new(text, unit)
     }
 
     /// Of a text in memory: training on the first 80 % of its symbols, validation on the next 10 %,

@@ -1,5 +1,6 @@
 //! The figures that the repository holds, and what has become of them.
 
+use super::bars::{Ratio, ratios};
 use super::figures::Figures;
 use crate::board::Board;
 use crate::command::root;
@@ -36,8 +37,12 @@ fn load(board: &Board) -> Result<Vec<Figures>> {
 
 /// Compares figures with the expected ones; returns what has shrunk.
 ///
-/// Fails where a figure has grown, or a job is gone, new, or another one.
+/// Fails where a figure has grown, or a job is gone, new, or another one; and where a ratio breaks its bar,
+/// which nothing accepts.
 pub(crate) fn check(board: &Board, figures: &[Figures]) -> Result<Vec<String>> {
+    let ratios = ratios(figures);
+    let broken: Vec<_> = ratios.iter().filter(|r| !r.holds()).map(Ratio::to_string).collect();
+    ensure!(broken.is_empty(), "above the bar:\n{}", broken.join("\n"));
     let Changes { worse, better } = compare(&load(board)?, figures);
     ensure!(
         worse.is_empty(),
@@ -58,17 +63,17 @@ struct Changes {
 
 fn compare(expected: &[Figures], measured: &[Figures]) -> Changes {
     let mut changes = Changes::default();
-    let same = |a: &Figures, b: &Figures| (&a.job, &a.format) == (&b.job, &b.format);
     for new in measured {
-        let name = format!("{} {} on {}", new.job, new.format, new.machine);
-        match expected.iter().find(|old| same(old, new)) {
+        let name = new.name();
+        match expected.iter().find(|old| old.name() == name) {
             None => changes.worse.push(format!("{name}: new, nothing is expected of it yet")),
             Some(old) => changes.add(&name, old, new),
         }
     }
-    for old in expected.iter().filter(|old| !measured.iter().any(|new| same(old, new))) {
-        let Figures { job, format, machine, .. } = old;
-        changes.worse.push(format!("{job} {format} on {machine}: gone"));
+    for name in expected.iter().map(Figures::name) {
+        if !measured.iter().any(|new| new.name() == name) {
+            changes.worse.push(format!("{name}: gone"));
+        }
     }
     changes
 }
@@ -118,6 +123,7 @@ mod tests {
             job: job.into(),
             machine: "mps2-an386".into(),
             format: "f32".into(),
+            opt_level: "3".into(),
             kernel: "fast".into(),
             instructions: 1000,
             modelled_cycles: Some(2000),
@@ -146,22 +152,30 @@ mod tests {
     fn growth_is_found_and_shrinking_is_told() {
         let more = Figures { instructions: 1011, stack: 102, ..figures("J2") };
         let lines = [
-            "J2 f32 on mps2-an386: instructions 1000 -> 1011 (+1.1 %)",
-            "J2 f32 on mps2-an386: bytes of stack 100 -> 102 (+2.0 %)",
+            "J2 f32 on mps2-an386, opt-level 3: instructions 1000 -> 1011 (+1.1 %)",
+            "J2 f32 on mps2-an386, opt-level 3: bytes of stack 100 -> 102 (+2.0 %)",
         ];
         finds(more, &lines, &[]);
         let cycles = Figures { modelled_cycles: Some(2024), flash: 606, ..figures("J2") };
-        finds(cycles, &["J2 f32 on mps2-an386: modelled cycles 2000 -> 2024 (+1.2 %)"], &[]);
+        finds(
+            cycles,
+            &["J2 f32 on mps2-an386, opt-level 3: modelled cycles 2000 -> 2024 (+1.2 %)"],
+            &[],
+        );
         let less = Figures { flash: 590, ..figures("J2") };
-        finds(less, &[], &["J2 f32 on mps2-an386: bytes of flash 600 -> 590 (-1.7 %)"]);
+        finds(
+            less,
+            &[],
+            &["J2 f32 on mps2-an386, opt-level 3: bytes of flash 600 -> 590 (-1.7 %)"],
+        );
     }
 
     #[test]
     fn a_job_that_is_gone_or_new_is_found() {
         let other = Figures { format: "w8a16".into(), ..figures("J2") };
         let lines = [
-            "J2 w8a16 on mps2-an386: new, nothing is expected of it yet",
-            "J2 f32 on mps2-an386: gone",
+            "J2 w8a16 on mps2-an386, opt-level 3: new, nothing is expected of it yet",
+            "J2 f32 on mps2-an386, opt-level 3: gone",
         ];
         finds(other, &lines, &[]);
     }
@@ -169,10 +183,11 @@ mod tests {
     #[test]
     fn another_kernel_another_job_and_lost_cycles_are_found() {
         let kernel = Figures { kernel: "portable".into(), ..figures("J2") };
-        let line = "J2 f32 on mps2-an386: the kernel was \"fast\" and is \"portable\"";
+        let line = "J2 f32 on mps2-an386, opt-level 3: the kernel was \"fast\" and is \"portable\"";
         finds(kernel, &[line], &[]);
         let job = Figures { macs: 501, ..figures("J2") };
-        let line = "J2 f32 on mps2-an386: another job, 500 multiply-accumulates, now 501";
+        let line =
+            "J2 f32 on mps2-an386, opt-level 3: another job, 500 multiply-accumulates, now 501";
         finds(job, &[line], &[]);
         let changes =
             compare(&[figures("J1")], &[Figures { modelled_cycles: None, ..figures("J1") }]);

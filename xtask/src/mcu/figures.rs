@@ -7,12 +7,14 @@ use std::fmt::Write;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Figures {
-    /// J1 to J5.
+    /// J1 to J7.
     pub(crate) job: String,
     /// QEMU's name of the machine.
     pub(crate) machine: String,
     /// f32, w16a16, w8a16.
     pub(crate) format: String,
+    /// The compiler's: "3", or "s".
+    pub(crate) opt_level: String,
     /// The kernel that ran.
     pub(crate) kernel: String,
     /// Of a step; without an FPU of the longest one.
@@ -29,12 +31,26 @@ pub(crate) struct Figures {
     pub(crate) stack: u64,
 }
 
+impl Figures {
+    /// What tells them apart.
+    pub(crate) fn name(&self) -> String {
+        let Figures { job, format, machine, opt_level, .. } = self;
+        format!("{job} {format} on {machine}, opt-level {opt_level}")
+    }
+
+    /// Modelled cycles where there are, else instructions.
+    pub(crate) fn cost(&self) -> u64 {
+        self.modelled_cycles.unwrap_or(self.instructions)
+    }
+}
+
 /// All figures of one chip.
 pub(crate) fn table(core: &str, figures: &[Figures]) -> String {
     let mut text = format!(
-        "{core}\n  {:<4}{:<8}{:<24}{:>13}{:>8}{:>9}{:>8}{:>7}{:>6}{:>7}\n",
+        "{core}\n  {:<4}{:<8}{:<4}{:<24}{:>13}{:>8}{:>9}{:>8}{:>7}{:>6}{:>7}\n",
         "job",
         "format",
+        "opt",
         "kernel",
         "instructions",
         "/MAC",
@@ -45,7 +61,8 @@ pub(crate) fn table(core: &str, figures: &[Figures]) -> String {
         "stack"
     );
     for figures in figures {
-        let Figures { job, format, kernel, instructions, macs, flash, ram, stack, .. } = figures;
+        let Figures { job, format, opt_level, kernel, .. } = figures;
+        let Figures { instructions, macs, flash, ram, stack, .. } = figures;
         let per_mac = |count: u64| format!("{:.2}", count as f64 / *macs as f64);
         let cycles = figures.modelled_cycles;
         let (cycles, cycles_per_mac) = match cycles {
@@ -56,8 +73,8 @@ pub(crate) fn table(core: &str, figures: &[Figures]) -> String {
         // Writing into a string can't fail.
         let _ = writeln!(
             text,
-            "  {job:<4}{format:<8}{kernel:<24}{instructions:>13}{instructions_per_mac:>8}\
-             {cycles:>9}{cycles_per_mac:>8}{flash:>7}{ram:>6}{stack:>7}"
+            "  {job:<4}{format:<8}{opt_level:<4}{kernel:<24}{instructions:>13}\
+             {instructions_per_mac:>8}{cycles:>9}{cycles_per_mac:>8}{flash:>7}{ram:>6}{stack:>7}"
         );
     }
     text

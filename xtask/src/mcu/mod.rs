@@ -1,5 +1,6 @@
 //! `cargo xtask mcu`: what a step of the jobs takes on every chip, counted instruction by instruction.
 
+mod bars;
 mod cycles;
 mod expected;
 mod figures;
@@ -14,6 +15,7 @@ use figures::Figures;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
+use bars::Ratio;
 pub(crate) use expected::check;
 
 /// Where the image has the functions of the jobs.
@@ -42,8 +44,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
             for figures in &figures {
                 println!("{}", serde_json::to_string(figures)?);
             }
+            for ratio in bars::ratios(&figures) {
+                println!("{}", serde_json::to_string(&ratio)?);
+            }
         } else {
-            println!("{}", figures::table(&format!("{} ({})", board.core, board.name), &figures));
+            let ratios: Vec<_> = bars::ratios(&figures).iter().map(Ratio::to_string).collect();
+            let table = figures::table(&format!("{} ({})", board.core, board.name), &figures);
+            println!("{table}  {}\n", ratios.join("\n  "));
         }
         if arguments.accept {
             expected::accept(board, &figures)?;
@@ -71,9 +78,17 @@ struct Job {
     stack: u64,
 }
 
-/// Builds the jobs for a board and counts.
+/// Builds the jobs for a board and counts; on the main board compiled for size too.
 pub(crate) fn measure(board: &Board) -> Result<Vec<Figures>> {
-    let image = firmware::build_plain(board, Profile::Release, "counts")?;
+    let mut figures = measure_at(board, Profile::Release)?;
+    if board.name == MAIN.name {
+        figures.append(&mut measure_at(board, Profile::Small)?);
+    }
+    Ok(figures)
+}
+
+fn measure_at(board: &Board, profile: Profile) -> Result<Vec<Figures>> {
+    let image = firmware::build_plain(board, profile, "counts")?;
     let program = elf::disassemble(board.cpu, &image)?;
     let entries: BTreeSet<u32> = JOBS.iter().flat_map(|path| program.find_within(path)).collect();
     let (log, calls) = trace::run(board, &image, entries)?;
@@ -84,13 +99,19 @@ pub(crate) fn measure(board: &Board) -> Result<Vec<Figures>> {
                 [entry] => calls.get(&entry).map(Vec::as_slice).unwrap_or_default(),
                 _ => &[],
             };
-            figures(board, &program, job, calls)
+            figures(board, profile, &program, job, calls)
         })
         .collect()
 }
 
 /// The figures of a job from its calls: the addresses of the instructions that each has executed.
-fn figures(board: &Board, program: &Program, job: Job, calls: &[Vec<u32>]) -> Result<Figures> {
+fn figures(
+    board: &Board,
+    profile: Profile,
+    program: &Program,
+    job: Job,
+    calls: &[Vec<u32>],
+) -> Result<Figures> {
     let name = format!("{} {} on {}", job.job, job.format, board.name);
     ensure!(
         calls.len() == job.calls,
@@ -113,6 +134,7 @@ fn figures(board: &Board, program: &Program, job: Job, calls: &[Vec<u32>]) -> Re
         job: job.job,
         machine: board.name.into(),
         format: job.format,
+        opt_level: profile.opt_level().into(),
         kernel: job.kernel,
         instructions: longest.len() as u64,
         modelled_cycles: (board.name == MAIN.name).then(cycles),

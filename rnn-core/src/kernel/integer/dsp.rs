@@ -5,7 +5,7 @@ mod pass;
 
 use core::ptr;
 
-use super::{Kernel, OneHot, Portable};
+use super::{Kernel, OneHot, elsewhere, start};
 use crate::quant::block::{BlockRef, Layout, Narrow};
 use pass::{MOST_PAIRS, Pass, Start};
 
@@ -30,20 +30,9 @@ impl Kernel for Dsp {
                     _ => multiply::<ROWS>(block, started, v, out),
                 }
             }
-            _ => portable(block, hot, v, out),
+            _ => elsewhere(block, hot, v, out),
         }
     }
-}
-
-/// For layouts of other machines: right, and slow.
-#[inline(never)]
-fn portable(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
-    Portable::multiply(block, hot, v, out);
-}
-
-#[inline(never)]
-fn start(block: &BlockRef<'_>, hot: OneHot, out: &mut [i32]) {
-    block.start(hot, out);
 }
 
 /// For narrow weights that take so many words per tile and pair of columns; where `out` is started, `v`
@@ -111,6 +100,8 @@ fn multiply<const WORDS: usize>(
             run::<WORDS>(&pass);
         }
     }
+    #[cfg(broken_lane)]
+    out.swap(0, 1);
 }
 
 /// A pass over more than [`MOST_PAIRS`], in parts: only the last requantises.

@@ -7,7 +7,7 @@
 
 use core::arch::{asm, naked_asm};
 
-use super::{Kernel, OneHot, Portable};
+use super::{Kernel, OneHot, elsewhere, start};
 use crate::quant::block::{BlockRef, Layout, Narrow};
 
 /// For [`Layout::Rows`]; what lies otherwise is left to [`Portable`].
@@ -27,20 +27,9 @@ impl Kernel for Helium {
                     _ => multiply::<2>(block, hot.is_some(), v, out),
                 }
             }
-            _ => portable(block, hot, v, out),
+            _ => elsewhere(block, hot, v, out),
         }
     }
-}
-
-/// For layouts of other machines: right, and slow.
-#[inline(never)]
-fn portable(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
-    Portable::multiply(block, hot, v, out);
-}
-
-#[inline(never)]
-fn start(block: &BlockRef<'_>, hot: OneHot, out: &mut [i32]) {
-    block.start(hot, out);
 }
 
 /// For narrow weights of so many bytes; where `out` is started, `v` holds the values of the narrow columns

@@ -8,6 +8,8 @@ mod helium;
 mod portable;
 #[cfg(all(test, feature = "std", target_arch = "x86_64"))]
 mod tests;
+#[cfg(arm_thumb)]
+mod thumb;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
 
@@ -39,6 +41,25 @@ pub trait Kernel {
     }
 }
 
+/// Sums from weights that lie for another machine: right, and slow.
+#[cfg(any(
+    arm_helium,
+    all(arm_fpu, arm_dsp),
+    arm_thumb,
+    all(feature = "std", target_arch = "x86_64")
+))]
+#[inline(never)]
+fn elsewhere(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
+    Portable::multiply(block, hot, v, out);
+}
+
+/// [`BlockRef::start`].
+#[cfg(any(arm_helium, all(arm_fpu, arm_dsp), arm_thumb))]
+#[inline(never)]
+fn start(block: &BlockRef<'_>, hot: OneHot, out: &mut [i32]) {
+    block.start(hot, out);
+}
+
 /// What becomes of a unit.
 pub trait EachUnit<const G: usize> {
     /// The new c and h. `#[inline(always)]`, without closures: compiled as part of what calls it.
@@ -60,11 +81,14 @@ pub fn run<W: IntegerWork>(work: &mut W) -> W::Output {
     return work.run::<helium::Helium>();
     #[cfg(all(arm_fpu, arm_dsp, not(arm_helium)))]
     return work.run::<dsp::Dsp>();
+    #[cfg(arm_thumb)]
+    return work.run::<thumb::Thumb>();
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     return x86::run(work);
     #[cfg(not(any(
         arm_helium,
         all(arm_fpu, arm_dsp),
+        arm_thumb,
         all(feature = "std", target_arch = "x86_64")
     )))]
     work.run::<Portable>()
@@ -89,6 +113,10 @@ pub fn form(layout: Layout) -> &'static str {
     #[cfg(all(arm_fpu, arm_dsp, not(arm_helium)))]
     if let Layout::Pairs = layout {
         return "arm dsp";
+    }
+    #[cfg(arm_thumb)]
+    if let Layout::Rows = layout {
+        return "thumb";
     }
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     if let Layout::Panels = layout {

@@ -102,10 +102,7 @@ pub(super) fn each_unit<U: EachUnit<G>, const G: usize>(
     for k in units {
         // SAFETY: k is below all lengths.
         unsafe {
-            let mut of_unit = [0; G];
-            for (to, gate) in of_unit.iter_mut().zip(gates) {
-                *to = *gate.get_unchecked(k);
-            }
+            let of_unit = of_unit(gates, k);
             let old = if with_c { *c.get_unchecked(k) } else { 0 };
             let (new, h_new) = U::unit(of_unit, old, i32::from(*h.get_unchecked(k)));
             if with_c {
@@ -114,4 +111,23 @@ pub(super) fn each_unit<U: EachUnit<G>, const G: usize>(
             *h.get_unchecked_mut(k) = h_new as i16;
         }
     }
+}
+
+/// Number k of each gate, of which there are at most four. Compiled for size, a loop would stay one.
+///
+/// # Safety
+/// They are there.
+#[inline(always)]
+unsafe fn of_unit<const G: usize>(gates: [&[i32]; G], k: usize) -> [i32; G] {
+    macro_rules! take {
+        ($($i:literal)*) => {
+            // SAFETY: as for the function.
+            [$(match gates.get($i) {
+                Some(gate) => unsafe { *gate.get_unchecked(k) },
+                None => 0,
+            }),*]
+        };
+    }
+    let all: [i32; 4] = take!(0 1 2 3);
+    all.first_chunk().copied().unwrap_or([0; G])
 }

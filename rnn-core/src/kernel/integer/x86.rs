@@ -3,7 +3,7 @@
 
 mod lanes;
 
-use super::{EachUnit, IntegerWork, Kernel, OneHot, Portable, portable};
+use super::{EachUnit, IntegerWork, Kernel, OneHot, Portable, elsewhere, portable};
 use crate::quant::block::{BlockRef, Layout, Narrow};
 use lanes::{Lanes, Two, Zmm};
 
@@ -87,11 +87,6 @@ pub(super) fn each_form<W: IntegerWork>(work: impl Fn() -> W) {
     }
 }
 
-#[inline(never)]
-fn plain(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
-    Portable::multiply(block, hot, v, out);
-}
-
 /// For [`Layout::Panels`]; what lies otherwise is left to [`Portable`].
 struct Vectors<V>(core::marker::PhantomData<V>);
 
@@ -113,7 +108,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
             && v.len() == wide + columns
             && (wide | columns) % 2 == 0;
         if !fits {
-            return plain(block, hot, v, out);
+            return elsewhere(block, hot, v, out);
         }
         let starts = if hot.is_some() {
             block.start(hot, out);
