@@ -2,7 +2,7 @@
 
 use super::product::{self, Dense, Finish, Start};
 use super::vector::{Avx2, Avx512};
-use super::{elementwise, peak, portable, readout, sums, units};
+use super::{elementwise, loss, peak, portable, readout, softmax, sums, units};
 use crate::activation::Activation;
 use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product};
 
@@ -137,6 +137,20 @@ macro_rules! form {
                 unsafe {
                     elementwise::activate_all::<$vector>(activation, z);
                 }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn cross_entropies(
+                o: &mut [f32],
+                outputs: usize,
+                labels: &[u16],
+                scale: f32,
+            ) -> f32 {
+                #[allow(unsafe_code)]
+                let softmax = |o: &mut [f32], outputs, scale| unsafe {
+                    softmax::softmax::<$vector>(o, outputs, scale)
+                };
+                loss::cross_entropies(o, outputs, labels, scale, softmax)
             }
 
             #[target_feature(enable = $features)]
