@@ -1,5 +1,6 @@
 //! Products of matrices in blocks of registers: 2 vectors of outputs x 8 columns of the batch (2 x 4
-//! with AVX2). The loop over the inputs loads 2 vectors of W and one number of each column per round.
+//! with AVX2), 3 vectors where that leaves none alone. The loop over the inputs loads those vectors of
+//! W and one number of each column per round.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
 use super::elementwise::{activate, activate_backward};
@@ -116,13 +117,28 @@ pub(super) unsafe fn multiply<V: Vector>(
     // SAFETY: the lengths are those that were checked.
     unsafe {
         let mut row = 0;
-        while rows - row >= 2 * V::LANES {
-            job.columns::<V, 2, false>(row, V::first(0));
-            row += 2 * V::LANES;
-        }
         while row < rows {
-            job.columns::<V, 1, true>(row, V::first((rows - row).min(V::LANES)));
-            row += V::LANES;
+            let rest = rows - row;
+            // One vector by itself, its last lanes idle, would be the slowest block: it joins others.
+            let taken = match rest.div_ceil(V::LANES) {
+                1 => {
+                    job.columns::<V, 1, true>(row, V::first(rest));
+                    rest
+                }
+                2 if rest < 2 * V::LANES => {
+                    job.columns::<V, 2, true>(row, V::first(rest - V::LANES));
+                    rest
+                }
+                3 => {
+                    job.columns::<V, 3, true>(row, V::first(rest - 2 * V::LANES));
+                    rest
+                }
+                _ => {
+                    job.columns::<V, 2, false>(row, V::first(0));
+                    2 * V::LANES
+                }
+            };
+            row += taken;
         }
     }
 }
