@@ -9,8 +9,10 @@ use super::product::{load, store};
 use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 
-/// Numbers of D and X in a piece.
+/// Numbers of D and X in a piece, where that are columns enough for the sums to be worth loading.
 const PIECE: usize = 9216;
+/// Columns enough.
+const ENOUGH: usize = 64;
 
 /// A piece of D: `count` columns of `rows` rows.
 #[derive(Clone, Copy)]
@@ -45,7 +47,7 @@ pub(super) unsafe fn affine_backward<V: Vector>(
             Columns::Symbols(x) => assert!(x.len() >= n, "{} symbols of {n}", x.len()),
         }
     }
-    let columns = (PIECE / (rows + first.inputs + second.inputs)).max(16);
+    let columns = (PIECE / (rows + first.inputs + second.inputs)).max(ENOUGH);
     for d in d[..n * rows].chunks(columns * rows) {
         let piece = Piece { d: d.as_ptr(), rows, count: d.len() / rows };
         let (x, second_x);
@@ -57,15 +59,15 @@ pub(super) unsafe fn affine_backward<V: Vector>(
         };
         let mut row = 0;
         while row < rows {
-            let rest = rows - row;
-            let whole = rest >= 2 * V::LANES;
-            let taken = if whole { 2 * V::LANES } else { rest.min(V::LANES) };
+            let taken = (rows - row).min(2 * V::LANES);
             unsafe {
                 let b = if bias.is_empty() { None } else { Some(bias.as_mut_ptr().add(row)) };
                 let piece = Piece { d: piece.d.add(row), ..piece };
                 let sides = sides.map(|side| Side { w: side.w.wrapping_add(row), ..side });
-                if whole {
+                if taken == 2 * V::LANES {
                     piece.columns::<V, 2, false>(sides, b, V::first(0));
+                } else if taken > V::LANES {
+                    piece.columns::<V, 2, true>(sides, b, V::first(taken - V::LANES));
                 } else {
                     piece.columns::<V, 1, true>(sides, b, V::first(taken));
                 }
