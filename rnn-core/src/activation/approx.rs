@@ -73,24 +73,27 @@ pub fn sigmoid(x: f32, tanh: impl Fn(f32) -> f32) -> f32 {
     0.5 + 0.5 * tanh(0.5 * x)
 }
 
+/// ln 2 in two parts: the first has 9 zero bits at its end, so that n times it is exact.
+pub(crate) const LN2_HIGH: f32 = 0.693_359_4;
+pub(crate) const LN2_LOW: f32 = -2.121_944_4e-4;
+/// 1.5 2^23: adding and subtracting it rounds to the nearest integer.
+pub(crate) const EXP_ROUND: f32 = 12_582_912.0;
+/// 1 / k!
+pub(crate) const EXP_SERIES: [f32; 8] =
+    [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0];
+
 /// e^x = 2^n 2^f, n = round(x / ln 2), |f| <= 1/2, 2^f by its series to degree 7.
 /// Below -87 the result is e^-87, above 88 it is e^88: no denormals, no infinity.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    const LOG2_E: f32 = core::f32::consts::LOG2_E;
-    // ln 2 in two parts: the first has 9 zero bits at its end, so that n times it is exact.
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Adding and subtracting 1.5 2^23 rounds to the nearest integer.
-    const ROUND: f32 = 12_582_912.0;
     let x = if x > 88.0 { 88.0 } else { x };
     let x = if x > -87.0 { x } else { -87.0 };
-    let shifted = x * LOG2_E + ROUND;
-    let n = shifted - ROUND;
+    let shifted = x * core::f32::consts::LOG2_E + EXP_ROUND;
+    let n = shifted - EXP_ROUND;
     let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    let p = 1.0 / 720.0 + r * (1.0 / 5040.0);
-    let p = 1.0 / 24.0 + r * (1.0 / 120.0 + r * p);
-    let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * p)));
+    let [c0, c1, c2, c3, c4, c5, c6, c7] = EXP_SERIES;
+    let p = c4 + r * (c5 + r * (c6 + r * c7));
+    let p = c0 + r * (c1 + r * (c2 + r * (c3 + r * p)));
     // n stands in the last bits of the shifted number; what is above them falls off.
     p * f32::from_bits((shifted.to_bits() + 127) << 23)
 }

@@ -70,28 +70,42 @@ struct Avx512;
 /// 8 lanes, 16 registers.
 struct Avx2;
 
-/// A form's vectors; the rest is the same code. The steps are compiled once for all networks: the
-/// call costs less than the constants of a fixed size gain.
+/// A form's vectors; the rest is the same code. The steps and the sums are compiled once for all
+/// networks: the call costs less than the constants of a fixed size gain.
 trait Form {
     /// The widest vectors.
     type Vector: Vector;
-    /// Vectors of outputs that are summed at once.
-    const MOST: usize;
 
     /// # Safety
-    /// The processor has the form's instruction set; so for all three.
+    /// The processor has the form's instruction set; so for all five.
     unsafe fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]);
     /// See [`elman`](Self::elman).
     unsafe fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]);
     /// See [`elman`](Self::elman).
     unsafe fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]);
+    /// See [`Arithmetic::affine`].
+    unsafe fn affine(
+        out: &mut [f32],
+        rows: usize,
+        bias: &[f32],
+        first: Product<'_, f32>,
+        second: Product<'_, f32>,
+    );
+    /// See [`Arithmetic::readout`].
+    unsafe fn readout(
+        out: &mut [f32],
+        rows: usize,
+        bias: &[f32],
+        w: &[f32],
+        x: &[f32],
+        inputs: usize,
+    );
 }
 
 macro_rules! form {
     ($form:ident, $vector:ty, $most:literal, $features:literal) => {
         impl Form for $form {
             type Vector = $vector;
-            const MOST: usize = $most;
 
             #[inline(never)]
             #[target_feature(enable = $features)]
@@ -110,11 +124,36 @@ macro_rules! form {
             unsafe fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
                 unsafe { steps::lstm::<$vector>(cell, x, memory) }
             }
+
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            unsafe fn affine(
+                out: &mut [f32],
+                rows: usize,
+                bias: &[f32],
+                first: Product<'_, f32>,
+                second: Product<'_, f32>,
+            ) {
+                unsafe { affine::<$vector, $most>(out, rows, bias, first, second) }
+            }
+
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            unsafe fn readout(
+                out: &mut [f32],
+                rows: usize,
+                bias: &[f32],
+                w: &[f32],
+                x: &[f32],
+                inputs: usize,
+            ) {
+                unsafe { readout::<$vector>(out, rows, bias, w, x, inputs) }
+            }
         }
     };
 }
 
-form!(Avx512, __m512, 16, "avx512f,avx2");
+form!(Avx512, __m512, 8, "avx512f,avx2");
 form!(Avx2, __m256, 8, "avx2");
 
 // SAFETY of all the blocks below: a form is private to this file and runs only in the function that
@@ -146,41 +185,14 @@ impl<F: Form> Arithmetic<f32> for F {
         first: Product<'_, f32>,
         second: Product<'_, f32>,
     ) {
-        let (mut first, mut second) = (first, second);
-        // An empty bias counts as zeros, and so does one that is too short.
-        let bias = bias.get(..rows).unwrap_or_default();
-        for column in out.chunks_exact_mut(rows.max(1)) {
-            let (x_1, x_2);
-            (x_1, first.x) = first.x.split(first.inputs, 1);
-            (x_2, second.x) = second.x.split(second.inputs, 1);
-            let products = [Product { x: x_1, ..first }, Product { x: x_2, ..second }];
-            let mut row = 0;
-            while row < rows {
-                let left = (rows - row).div_ceil(F::Vector::LANES).min(F::MOST);
-                // SAFETY: see above.
-                row += unsafe {
-                    match left {
-                        16.. => block::<F::Vector, 16>(column, row, bias, products),
-                        8.. => block::<F::Vector, 8>(column, row, bias, products),
-                        4.. => block::<F::Vector, 4>(column, row, bias, products),
-                        2.. => block::<F::Vector, 2>(column, row, bias, products),
-                        _ => block::<F::Vector, 1>(column, row, bias, products),
-                    }
-                };
-            }
-        }
+        // SAFETY: see above.
+        unsafe { <F as Form>::affine(out, rows, bias, first, second) }
     }
 
     #[inline(always)]
     fn readout(out: &mut [f32], rows: usize, bias: &[f32], w: &[f32], x: &[f32], inputs: usize) {
-        let columns = out.chunks_exact_mut(rows.max(1)).zip(x.chunks_exact(inputs.max(1)));
-        for (column, x) in columns {
-            for (row, o) in column.iter_mut().enumerate() {
-                // SAFETY: see above.
-                let sum = fold(unsafe { partials::<F::Vector>(rows, row, w, x) });
-                *o = bias.get(row).copied().unwrap_or(0.0) + sum;
-            }
-        }
+        // SAFETY: see above.
+        unsafe { <F as Form>::readout(out, rows, bias, w, x, inputs) }
     }
 
     #[inline(always)]
@@ -222,6 +234,62 @@ impl<F: Form> Arithmetic<f32> for F {
     #[inline(always)]
     fn tanh(x: f32) -> f32 {
         Inference::tanh(x)
+    }
+}
+
+/// See [`Arithmetic::affine`]; up to MOST vectors of outputs are summed at once.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn affine<V: Vector, const MOST: usize>(
+    out: &mut [f32],
+    rows: usize,
+    bias: &[f32],
+    mut first: Product<'_, f32>,
+    mut second: Product<'_, f32>,
+) {
+    // An empty bias counts as zeros, and so does one that is too short.
+    let bias = bias.get(..rows).unwrap_or_default();
+    for column in out.chunks_exact_mut(rows.max(1)) {
+        let (x_1, x_2);
+        (x_1, first.x) = first.x.split(first.inputs, 1);
+        (x_2, second.x) = second.x.split(second.inputs, 1);
+        let products = [Product { x: x_1, ..first }, Product { x: x_2, ..second }];
+        let mut row = 0;
+        while row < rows {
+            let left = (rows - row).div_ceil(V::LANES);
+            row += unsafe {
+                match left {
+                    _ if left >= MOST => block::<V, MOST>(column, row, bias, products),
+                    4.. => block::<V, 4>(column, row, bias, products),
+                    2.. => block::<V, 2>(column, row, bias, products),
+                    _ => block::<V, 1>(column, row, bias, products),
+                }
+            };
+        }
+    }
+}
+
+/// See [`Arithmetic::readout`].
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn readout<V: Vector>(
+    out: &mut [f32],
+    rows: usize,
+    bias: &[f32],
+    w: &[f32],
+    x: &[f32],
+    inputs: usize,
+) {
+    let columns = out.chunks_exact_mut(rows.max(1)).zip(x.chunks_exact(inputs.max(1)));
+    for (column, x) in columns {
+        for (row, o) in column.iter_mut().enumerate() {
+            let sum = fold(unsafe { partials::<V>(rows, row, w, x) });
+            *o = bias.get(row).copied().unwrap_or(0.0) + sum;
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Losses and their gradients over the columns of a batch. Sums over numbers are taken in 16
 //! interleaved partial sums, folded by halves, as in a readout of one output.
 
-use super::Training;
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+use super::{Form, Training, portable};
 use crate::activation::approx::{exp, ln};
 use crate::kernel::{Arithmetic, Elementwise, PARTIALS, fold};
 
@@ -17,10 +19,7 @@ impl Training {
     /// Sum of -ln softmax(o)_label over the columns of `o` (`outputs` x n) whose label is below
     /// `outputs`; `o` becomes `scale` (softmax(o) - 1 at the label), 0 in the other columns.
     pub fn cross_entropies(o: &mut [f32], outputs: usize, labels: &[u16], scale: f32) -> f32 {
-        let mut sum = 0.0;
-        let work = CrossEntropies { o, outputs, labels, scale, sum: &mut sum };
-        <Self as Arithmetic<f32>>::wide(work);
-        sum
+        chosen!(cross_entropies(o, outputs, labels, scale))
     }
 }
 
@@ -47,30 +46,51 @@ impl Elementwise for SquaredErrors<'_> {
     }
 }
 
-struct CrossEntropies<'a> {
-    o: &'a mut [f32],
-    outputs: usize,
-    labels: &'a [u16],
-    scale: f32,
-    sum: &'a mut f32,
-}
+/// Columns whose softmax is taken together.
+pub(super) const COLUMNS: usize = 16;
 
-impl Elementwise for CrossEntropies<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let CrossEntropies { o, outputs, labels, scale, sum } = self;
-        for (o, &label) in o.chunks_exact_mut(outputs.max(1)).zip(labels) {
-            let Some(&of_label) = o.get(usize::from(label)) else {
+/// See [`Training::cross_entropies`]; `softmax` is [`softmax`] or has its bits.
+#[inline(always)]
+pub(super) fn cross_entropies(
+    o: &mut [f32],
+    outputs: usize,
+    labels: &[u16],
+    scale: f32,
+    softmax: impl Fn(&mut [f32], usize, f32) -> [(f32, f32); COLUMNS],
+) -> f32 {
+    let (outputs, mut sum) = (outputs.max(1), 0.0);
+    for (o, labels) in o.chunks_mut(COLUMNS * outputs).zip(labels.chunks(COLUMNS)) {
+        let columns = labels.len().min(o.len() / outputs);
+        let o = &mut o[..columns * outputs];
+        let mut of_labels = [None; COLUMNS];
+        for ((to, o), &label) in of_labels.iter_mut().zip(o.chunks_exact(outputs)).zip(labels) {
+            *to = o.get(usize::from(label)).copied();
+        }
+        let results = softmax(o, outputs, scale);
+        for (c, o) in o.chunks_exact_mut(outputs).enumerate() {
+            let Some(of_label) = of_labels[c] else {
                 o.fill(0.0);
                 continue;
             };
-            let (max, total) = exponentials(o);
-            *sum += ln(total) + (max - of_label);
-            let share = scale / total;
-            o.iter_mut().for_each(|o| *o *= share);
-            o[usize::from(label)] -= scale;
+            let (max, total) = results[c];
+            sum += ln(total) + (max - of_label);
+            o[usize::from(labels[c])] -= scale;
         }
     }
+    sum
+}
+
+/// Each column of `o` becomes `scale` softmax(o); returns for each the greatest o and the sum of all
+/// e^(o - greatest).
+#[inline(always)]
+pub(super) fn softmax(o: &mut [f32], outputs: usize, scale: f32) -> [(f32, f32); COLUMNS] {
+    let mut results = [(0.0, 0.0); COLUMNS];
+    for (result, o) in results.iter_mut().zip(o.chunks_exact_mut(outputs)) {
+        *result = exponentials(o);
+        let share = scale / result.1;
+        o.iter_mut().for_each(|o| *o *= share);
+    }
+    results
 }
 
 /// o becomes e^(o - max); returns max and the sum.
@@ -80,8 +100,8 @@ fn exponentials(o: &mut [f32]) -> (f32, f32) {
     // What is missing in the last chunk is -infinity, and doesn't join the sum.
     let mut last = [f32::NEG_INFINITY; PARTIALS];
     last[..rest.len()].copy_from_slice(rest);
-    let mut max = last;
-    for o in whole.iter() {
+    let mut max = [f32::NEG_INFINITY; PARTIALS];
+    for o in whole.iter().chain([&last]) {
         for (max, &o) in max.iter_mut().zip(o) {
             *max = if o > *max { o } else { *max };
         }

@@ -2,6 +2,23 @@
 //! AVX-512, one body over a vector of lanes, come to the same: a fused multiply-add has one correct
 //! result, and the order of the sums is the seam's.
 
+/// The verb in the chosen form.
+macro_rules! chosen {
+    ($verb:ident($($argument:expr),* $(,)?)) => {
+        match Form::chosen() {
+            // SAFETY: a form is chosen only where the processor has its instructions.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Form::Avx512 => unsafe { x86::avx512::$verb($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Form::Avx2 => unsafe { x86::avx2::$verb($($argument),*) },
+            _ => portable::$verb($($argument),*),
+        }
+    };
+}
+
 mod form;
 mod loss;
 mod portable;
@@ -14,6 +31,8 @@ mod peak;
 mod product;
 #[cfg(target_arch = "x86_64")]
 mod readout;
+#[cfg(target_arch = "x86_64")]
+mod softmax;
 #[cfg(target_arch = "x86_64")]
 mod sums;
 #[cfg(target_arch = "x86_64")]
@@ -33,23 +52,6 @@ pub use form::Form;
 use super::{Arithmetic, Columns, EachUnit, Elementwise, Outer, Product, Training};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
-
-/// The verb in the chosen form.
-macro_rules! chosen {
-    ($verb:ident($($argument:expr),* $(,)?)) => {
-        match Form::chosen() {
-            // SAFETY: a form is chosen only where the processor has its instructions.
-            #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code)]
-            Form::Avx512 => unsafe { x86::avx512::$verb($($argument),*) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code)]
-            Form::Avx2 => unsafe { x86::avx2::$verb($($argument),*) },
-            _ => portable::$verb($($argument),*),
-        }
-    };
-}
 
 /// Verbs that are the same for every number type.
 macro_rules! common {
@@ -79,6 +81,13 @@ macro_rules! common {
         }
 
         fn outer(w: &mut [$type], d: &[$type], rows: usize, x: Columns<'_, $type>, inputs: usize) {
+            // A single row lies in memory as a column of W^T does, whose rows fill vectors.
+            let (d, rows, x, inputs) = match x {
+                Columns::Values(x) if rows == 1 => {
+                    (&x[..inputs * d.len()], inputs, Columns::Values(d), rows)
+                }
+                x => (d, rows, x, inputs),
+            };
             Self::affine_backward(d, rows, &mut [], Outer { w, x, inputs }, Outer::none());
         }
 

@@ -2,6 +2,7 @@
 //! is its own accumulator and takes its fused products in the order of the inputs, each sum over
 //! time and batch in the order of the columns.
 
+use super::loss;
 use crate::activation::Activation;
 use crate::kernel::{Columns, Outer, PARTIALS, Product, fold};
 use crate::scalar::Scalar;
@@ -151,6 +152,10 @@ pub(super) fn affine_backward<T: Scalar>(
 
 pub(super) fn activate<T: Scalar>(activation: Activation, z: &mut [T]) {
     activation.apply_with(z, T::tanh_training);
+}
+
+pub(super) fn cross_entropies(o: &mut [f32], outputs: usize, labels: &[u16], scale: f32) -> f32 {
+    loss::cross_entropies(o, outputs, labels, scale, loss::softmax)
 }
 
 /// See [`multiply_adds_in_registers`](super::multiply_adds_in_registers).

@@ -1,5 +1,6 @@
 //! Products of matrices in blocks of registers: 2 vectors of outputs x 8 columns of the batch (2 x 4
-//! with AVX2). The loop over the inputs loads 2 vectors of W and one number of each column per round.
+//! with AVX2), 3 vectors where that leaves none alone. The loop over the inputs loads those vectors of
+//! W and one number of each column per round.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
 use super::elementwise::{activate, activate_backward};
@@ -20,103 +21,15 @@ pub(super) enum Start<'a> {
     HeldAnd(&'a [f32]),
 }
 
-/// What is done to the sums before they are stored. A type, so that they stay in registers.
-pub(super) trait Finish: Copy {
-    /// Checks that there is enough for so many outputs.
-    fn check(self, _outputs: usize) {}
-
-    /// C columns of R vectors of outputs: the first column starts with output `at`, the next one
-    /// `rows` outputs further on.
-    ///
-    /// # Safety
-    /// The processor has V's instructions, and `check` was passed.
-    #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
-        sums: [[V; R]; C],
-        at: usize,
-        rows: usize,
-        mask: V::Mask,
-    ) -> [[V; R]; C];
-}
-
-/// They are the outputs.
+/// What is done to the sums before they are stored.
 #[derive(Clone, Copy)]
-pub(super) struct Nothing;
-
-impl Finish for Nothing {
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
-        sums: [[V; R]; C],
-        _: usize,
-        _: usize,
-        _: V::Mask,
-    ) -> [[V; R]; C] {
-        sums
-    }
-}
-
-/// z becomes sigma(z).
-#[derive(Clone, Copy)]
-pub(super) struct Activate<const SIGMA: u8>;
-
-impl<const SIGMA: u8> Finish for Activate<SIGMA> {
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
-        sums: [[V; R]; C],
-        _: usize,
-        _: usize,
-        _: V::Mask,
-    ) -> [[V; R]; C] {
-        // SAFETY: the caller's.
-        unsafe { activate(const { sigma(SIGMA) }, sums) }
-    }
-}
-
-/// dL/dh becomes dL/dz, with h at the same places.
-#[derive(Clone, Copy)]
-pub(super) struct Backward<'a, const SIGMA: u8>(pub(super) &'a [f32]);
-
-impl<const SIGMA: u8> Finish for Backward<'_, SIGMA> {
-    fn check(self, outputs: usize) {
-        assert!(self.0.len() >= outputs, "{} states for {outputs} errors", self.0.len());
-    }
-
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
-        mut sums: [[V; R]; C],
-        at: usize,
-        rows: usize,
-        mask: V::Mask,
-    ) -> [[V; R]; C] {
-        // SAFETY: the caller's.
-        unsafe {
-            for c in 0..C {
-                let h = load::<V, R, PART>(self.0.as_ptr().add(at + c * rows), mask);
-                activate_backward::<V, R>(const { sigma(SIGMA) }, &h, &mut sums[c]);
-            }
-        }
-        sums
-    }
-}
-
-/// The activations as constants of a type.
-pub(super) const TANH: u8 = 0;
-pub(super) const SIGMOID: u8 = 1;
-pub(super) const RELU: u8 = 2;
-
-const fn sigma(constant: u8) -> Activation {
-    match constant {
-        TANH => Activation::Tanh,
-        SIGMOID => Activation::Sigmoid,
-        _ => Activation::Relu,
-    }
+pub(super) enum Finish<'a> {
+    /// They are the outputs.
+    Nothing,
+    /// z becomes sigma(z).
+    Activate(Activation),
+    /// dL/dh becomes dL/dz, with h at the same places.
+    Backward(Activation, &'a [f32]),
 }
 
 /// W X of plain numbers.
@@ -163,13 +76,13 @@ impl Checked {
 
 /// A matrix of outputs and what goes into it.
 #[derive(Clone, Copy)]
-struct Job<'a, F> {
+struct Job<'a> {
     out: *mut f32,
     rows: usize,
     batch: usize,
     start: Start<'a>,
     products: [Checked; 2],
-    finish: F,
+    finish: Finish<'a>,
 }
 
 /// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch.
@@ -178,12 +91,12 @@ struct Job<'a, F> {
 /// The processor has V's instructions.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub(super) unsafe fn multiply<V: Vector, F: Finish>(
+pub(super) unsafe fn multiply<V: Vector>(
     out: &mut [f32],
     rows: usize,
     start: Start<'_>,
     products: [Dense<'_>; 2],
-    finish: F,
+    finish: Finish<'_>,
 ) {
     if rows == 0 {
         return;
@@ -196,26 +109,42 @@ pub(super) unsafe fn multiply<V: Vector, F: Finish>(
             assert!(d.len() >= rows * batch, "{} numbers of {rows} x {batch}", d.len());
         }
     }
-    finish.check(rows * batch);
+    if let Finish::Backward(_, h) = finish {
+        assert!(h.len() >= rows * batch, "{} states for {rows} x {batch} errors", h.len());
+    }
     let products = products.map(|product| Checked::new(product, rows, batch));
     let job = Job { out: out.as_mut_ptr(), rows, batch, start, products, finish };
     // SAFETY: the lengths are those that were checked.
     unsafe {
         let mut row = 0;
-        while rows - row >= 2 * V::LANES {
-            job.columns::<V, 2, false>(row, V::first(0));
-            row += 2 * V::LANES;
-        }
-        match rows - row {
-            0 => {}
-            rest if rest > V::LANES => job.columns::<V, 2, true>(row, V::first(rest - V::LANES)),
-            rest => job.columns::<V, 1, true>(row, V::first(rest)),
+        while row < rows {
+            let rest = rows - row;
+            // One vector by itself, its last lanes idle, would be the slowest block: it joins others.
+            let taken = match rest.div_ceil(V::LANES) {
+                1 => {
+                    job.columns::<V, 1, true>(row, V::first(rest));
+                    rest
+                }
+                2 if rest < 2 * V::LANES => {
+                    job.columns::<V, 2, true>(row, V::first(rest - V::LANES));
+                    rest
+                }
+                3 => {
+                    job.columns::<V, 3, true>(row, V::first(rest - 2 * V::LANES));
+                    rest
+                }
+                _ => {
+                    job.columns::<V, 2, false>(row, V::first(0));
+                    2 * V::LANES
+                }
+            };
+            row += taken;
         }
     }
 }
 
 #[allow(unsafe_code)]
-impl<F: Finish> Job<'_, F> {
+impl Job<'_> {
     /// R vectors of rows from `row` on, the last of them in part if PART: all columns.
     #[inline(always)]
     unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
@@ -248,7 +177,7 @@ impl<F: Finish> Job<'_, F> {
         column: usize,
         mask: V::Mask,
     ) {
-        let Job { out, rows, start, products: [first, second], finish, .. } = self;
+        let Job { out, rows, start, products: [first, second], .. } = self;
         // SAFETY: rows `row` ... and columns `column` ... `column + C - 1` lie within what was
         // checked; lanes beyond the last row are masked.
         unsafe {
@@ -282,15 +211,37 @@ impl<F: Finish> Job<'_, F> {
             // So many at once as there are registers for what comes up on the way.
             let (pairs, rest) = acc.as_chunks::<2>();
             for (pair, &sums) in pairs.iter().enumerate() {
-                let at = at + 2 * pair * rows;
-                let [first, second] = finish.finish::<V, R, 2, PART>(sums, at, rows, mask);
-                store::<V, R, PART>(first, out.add(at), mask);
-                store::<V, R, PART>(second, out.add(at + rows), mask);
+                self.finish::<V, R, 2, PART>(sums, at + 2 * pair * rows, mask);
             }
             if let [sums] = *rest {
-                let at = at + (C - 1) * rows;
-                let [sums] = finish.finish::<V, R, 1, PART>([sums], at, rows, mask);
-                store::<V, R, PART>(sums, out.add(at), mask);
+                self.finish::<V, R, 1, PART>([sums], at + (C - 1) * rows, mask);
+            }
+        }
+    }
+
+    /// Stores C columns of finished sums, the first of them from output `at` on.
+    #[inline(always)]
+    unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
+        self,
+        mut sums: [[V; R]; C],
+        at: usize,
+        mask: V::Mask,
+    ) {
+        let Job { out, rows, finish, .. } = self;
+        // SAFETY: the caller's.
+        unsafe {
+            match finish {
+                Finish::Nothing => {}
+                Finish::Activate(activation) => sums = activate(activation, sums),
+                Finish::Backward(activation, h) => {
+                    for c in 0..C {
+                        let h = load::<V, R, PART>(h.as_ptr().add(at + c * rows), mask);
+                        activate_backward::<V, R>(activation, &h, &mut sums[c]);
+                    }
+                }
+            }
+            for c in 0..C {
+                store::<V, R, PART>(sums[c], out.add(at + c * rows), mask);
             }
         }
     }

@@ -9,8 +9,10 @@ use super::product::{load, store};
 use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 
-/// Numbers of D and X in a piece.
+/// Numbers of D and X in a piece, where that are columns enough for the sums to be worth loading.
 const PIECE: usize = 9216;
+/// Columns enough.
+const ENOUGH: usize = 64;
 
 /// A piece of D: `count` columns of `rows` rows.
 #[derive(Clone, Copy)]
@@ -45,53 +47,29 @@ pub(super) unsafe fn affine_backward<V: Vector>(
             Columns::Symbols(x) => assert!(x.len() >= n, "{} symbols of {n}", x.len()),
         }
     }
-    let columns = (PIECE / (rows + first.inputs + second.inputs)).max(16);
+    let columns = (PIECE / (rows + first.inputs + second.inputs)).max(ENOUGH);
     for d in d[..n * rows].chunks(columns * rows) {
         let piece = Piece { d: d.as_ptr(), rows, count: d.len() / rows };
         let (x, second_x);
         (x, first.x) = first.x.split(first.inputs, piece.count);
         (second_x, second.x) = second.x.split(second.inputs, piece.count);
-        // The bias joins where W_1's columns end; looked-up columns leave it alone.
-        let values = match x {
-            Columns::Values(x) => x,
-            Columns::Symbols(symbols) => {
-                // SAFETY: the caller's.
-                unsafe { look_up::<V>(d, rows, first.w, symbols, first.inputs) };
-                &[]
-            }
+        // SAFETY: the lengths were checked, here and below; rows beyond the last are masked.
+        let sides = unsafe {
+            [values::<V>(d, rows, &mut first, x), values::<V>(d, rows, &mut second, second_x)]
         };
-        let of_values = if values.is_empty() { 0 } else { first.inputs };
-        let second_x = match second_x {
-            Columns::Values(x) => x,
-            Columns::Symbols(symbols) => {
-                // SAFETY: the caller's.
-                unsafe { look_up::<V>(d, rows, second.w, symbols, second.inputs) };
-                &[]
-            }
-        };
-        let of_second = if second_x.is_empty() { 0 } else { second.inputs };
         let mut row = 0;
         while row < rows {
-            let rest = rows - row;
-            let taken = rest.min(2 * V::LANES);
-            // SAFETY: the lengths were checked; rows beyond the last are masked.
+            let taken = (rows - row).min(2 * V::LANES);
             unsafe {
-                let (w, v) = (first.w.as_mut_ptr().add(row), second.w.as_mut_ptr().add(row));
                 let b = if bias.is_empty() { None } else { Some(bias.as_mut_ptr().add(row)) };
                 let piece = Piece { d: piece.d.add(row), ..piece };
-                let (x, y) = (values.as_ptr(), second_x.as_ptr());
+                let sides = sides.map(|side| Side { w: side.w.wrapping_add(row), ..side });
                 if taken == 2 * V::LANES {
-                    let mask = V::first(0);
-                    piece.columns::<V, 2, false>(v, y, of_second, None, mask);
-                    piece.columns::<V, 2, false>(w, x, of_values, b, mask);
+                    piece.columns::<V, 2, false>(sides, b, V::first(0));
                 } else if taken > V::LANES {
-                    let mask = V::first(taken - V::LANES);
-                    piece.columns::<V, 2, true>(v, y, of_second, None, mask);
-                    piece.columns::<V, 2, true>(w, x, of_values, b, mask);
+                    piece.columns::<V, 2, true>(sides, b, V::first(taken - V::LANES));
                 } else {
-                    let mask = V::first(taken);
-                    piece.columns::<V, 1, true>(v, y, of_second, None, mask);
-                    piece.columns::<V, 1, true>(w, x, of_values, b, mask);
+                    piece.columns::<V, 1, true>(sides, b, V::first(taken));
                 }
             }
             row += taken;
@@ -99,94 +77,195 @@ pub(super) unsafe fn affine_backward<V: Vector>(
     }
 }
 
+/// The columns of W that are multiplied: all of them, or none where they are looked up, which is
+/// done here.
+///
+/// # Safety
+/// The processor has V's instructions.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn values<V: Vector>(
+    d: &[f32],
+    rows: usize,
+    outer: &mut Outer<'_, f32>,
+    x: Columns<'_, f32>,
+) -> Side {
+    let Outer { w, inputs, .. } = outer;
+    let (x, left) = match x {
+        Columns::Values(x) => (x, *inputs),
+        Columns::Symbols(symbols) => {
+            // SAFETY: the caller's.
+            unsafe { look_up::<V>(d, rows, w, symbols, *inputs) };
+            (&[][..], 0)
+        }
+    };
+    Side { w: w.as_mut_ptr(), x: x.as_ptr(), inputs: *inputs, left }
+}
+
+/// Columns of W that are still to be summed, and the rows of X that they belong to.
+#[derive(Clone, Copy)]
+struct Side {
+    w: *mut f32,
+    x: *const f32,
+    inputs: usize,
+    left: usize,
+}
+
+impl Side {
+    /// Without the first `count` columns of `rows` rows.
+    fn after(self, count: usize, rows: usize) -> Self {
+        Side {
+            w: self.w.wrapping_add(count * rows),
+            x: self.x.wrapping_add(count),
+            left: self.left - count,
+            ..self
+        }
+    }
+}
+
 #[allow(unsafe_code)]
 impl Piece {
-    /// All columns of R vectors of rows of W, and the bias where there is one.
+    /// All columns of R vectors of rows of W_1 and W_2, and the bias where there is one.
     #[inline(always)]
     unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
         self,
-        w: *mut f32,
-        x: *const f32,
-        inputs: usize,
+        [mut first, mut second]: [Side; 2],
         bias: Option<*mut f32>,
         mask: V::Mask,
     ) {
-        let mut column = 0;
-        // SAFETY: the caller's; the blocks end at `inputs`.
+        // SAFETY: the caller's; a block takes at most what is left.
         unsafe {
             macro_rules! block {
-                ($columns:literal) => {
-                    self.block::<V, R, $columns, PART>(
-                        w.add(column * self.rows),
-                        x.add(column),
-                        inputs,
-                        None,
-                        mask,
-                    );
-                    column += $columns;
-                };
+                ($some:literal of $side:ident, $others:literal, $bias:expr) => {{
+                    self.block::<V, R, $some, $others, PART>([$side, first], $bias, mask);
+                    $side = $side.after($some, self.rows);
+                }};
             }
-            while V::MANY && inputs - column >= 8 {
-                block!(8);
+            while V::MANY && first.left >= 8 {
+                block!(8 of first, 0, None);
             }
-            while inputs - column >= 4 {
-                block!(4);
+            while first.left >= 4 {
+                block!(4 of first, 0, None);
             }
-            let Some(bias) = bias else {
-                while inputs > column {
-                    block!(1);
+            // The bias and the few columns that W_1 has left are too few to keep the processor busy
+            // between two sums of one number: where registers allow, 8 columns of W_2 join them.
+            if bias.is_none() {
+                while first.left > 0 {
+                    block!(1 of first, 0, None);
                 }
-                return;
-            };
-            let (w, x, bias) = (w.add(column * self.rows), x.add(column), Some(bias));
-            match inputs - column {
-                0 => self.block::<V, R, 0, PART>(w, x, inputs, bias, mask),
-                1 => self.block::<V, R, 1, PART>(w, x, inputs, bias, mask),
-                2 => self.block::<V, R, 2, PART>(w, x, inputs, bias, mask),
-                _ => self.block::<V, R, 3, PART>(w, x, inputs, bias, mask),
+            } else if V::MANY && second.left >= 8 {
+                match first.left {
+                    0 => block!(8 of second, 0, bias),
+                    1 => block!(8 of second, 1, bias),
+                    2 => block!(8 of second, 2, bias),
+                    _ => block!(8 of second, 3, bias),
+                }
+            } else {
+                match first.left {
+                    0 => block!(0 of second, 0, bias),
+                    1 => block!(0 of second, 1, bias),
+                    2 => block!(0 of second, 2, bias),
+                    _ => block!(0 of second, 3, bias),
+                }
+            }
+            while V::MANY && second.left >= 8 {
+                block!(8 of second, 0, None);
+            }
+            while second.left >= 4 {
+                block!(4 of second, 0, None);
+            }
+            while second.left > 0 {
+                block!(1 of second, 0, None);
             }
         }
     }
 
+    /// C columns of one side and E of the other, and the bias.
     #[inline(always)]
-    unsafe fn block<V: Vector, const R: usize, const C: usize, const PART: bool>(
+    unsafe fn block<V: Vector, const R: usize, const C: usize, const E: usize, const PART: bool>(
         self,
-        w: *mut f32,
-        x: *const f32,
-        inputs: usize,
+        [side, other]: [Side; 2],
         bias: Option<*mut f32>,
         mask: V::Mask,
     ) {
         let Piece { d, rows, count } = self;
         // SAFETY: the caller's.
         unsafe {
-            let mut acc = [[V::splat(0.0); R]; C];
-            for c in 0..C {
-                acc[c] = load::<V, R, PART>(w.add(c * rows), mask);
-            }
+            let mut acc = side.load::<V, R, C, PART>(rows, mask);
+            let mut others = other.load::<V, R, E, PART>(rows, mask);
             let mut sum = match bias {
                 Some(bias) => load::<V, R, PART>(bias, mask),
                 None => [V::splat(0.0); R],
             };
             for n in 0..count {
                 let d = load::<V, R, PART>(d.add(n * rows), mask);
-                for c in 0..C {
-                    let x = V::splat(*x.add(n * inputs + c));
-                    for r in 0..R {
-                        acc[c][r] = d[r].fused(x, acc[c][r]);
-                    }
-                }
+                side.add(&d, n, &mut acc);
+                other.add(&d, n, &mut others);
                 if bias.is_some() {
                     for r in 0..R {
                         sum[r] = sum[r] + d[r];
                     }
                 }
             }
-            for c in 0..C {
-                store::<V, R, PART>(acc[c], w.add(c * rows), mask);
-            }
+            side.store::<V, R, C, PART>(acc, rows, mask);
+            other.store::<V, R, E, PART>(others, rows, mask);
             if let Some(bias) = bias {
                 store::<V, R, PART>(sum, bias, mask);
+            }
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+impl Side {
+    /// The next C columns.
+    #[inline(always)]
+    unsafe fn load<V: Vector, const R: usize, const C: usize, const PART: bool>(
+        self,
+        rows: usize,
+        mask: V::Mask,
+    ) -> [[V; R]; C] {
+        // SAFETY: the caller's, as in the other two.
+        unsafe {
+            let mut columns = [[V::splat(0.0); R]; C];
+            for c in 0..C {
+                columns[c] = load::<V, R, PART>(self.w.add(c * rows), mask);
+            }
+            columns
+        }
+    }
+
+    /// They are summed: D's column `n` times their numbers in X's.
+    #[inline(always)]
+    unsafe fn add<V: Vector, const R: usize, const C: usize>(
+        self,
+        d: &[V; R],
+        n: usize,
+        sums: &mut [[V; R]; C],
+    ) {
+        // SAFETY: as above.
+        unsafe {
+            for c in 0..C {
+                let x = V::splat(*self.x.add(n * self.inputs + c));
+                for r in 0..R {
+                    sums[c][r] = d[r].fused(x, sums[c][r]);
+                }
+            }
+        }
+    }
+
+    /// The way back of [`load`](Self::load).
+    #[inline(always)]
+    unsafe fn store<V: Vector, const R: usize, const C: usize, const PART: bool>(
+        self,
+        columns: [[V; R]; C],
+        rows: usize,
+        mask: V::Mask,
+    ) {
+        // SAFETY: as above.
+        unsafe {
+            for c in 0..C {
+                store::<V, R, PART>(columns[c], self.w.add(c * rows), mask);
             }
         }
     }

@@ -201,6 +201,20 @@ macro_rules! check {
                     });
                 },
             );
+            // Some labels stand for nothing.
+            let labels = symbols(10, w.len() / rows, rows);
+            same(
+                "cross_entropies",
+                &[w.as_slice(), &[0.0]].concat(),
+                |all| {
+                    let (sum, o) = all.split_last_mut().unwrap();
+                    *sum = portable::cross_entropies(o, rows, &labels, 0.25);
+                },
+                |all| {
+                    let (sum, o) = all.split_last_mut().unwrap();
+                    *sum = form::cross_entropies(o, rows, &labels, 0.25);
+                },
+            );
             for activation in ACTIVATIONS {
                 same(
                     "activate",

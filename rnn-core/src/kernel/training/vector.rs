@@ -39,6 +39,12 @@ pub(super) trait Vector: Lanes {
     unsafe fn max(self, b: Self) -> Self;
     /// h > 0 ? a : 0
     unsafe fn where_positive(self, h: Self) -> Self;
+    /// `other` in lanes that don't take part.
+    unsafe fn or(self, other: Self, mask: Self::Mask) -> Self;
+    /// The greatest lane, of none that is NaN.
+    unsafe fn greatest(self) -> f32;
+    /// 2^n where n, in -126 ... 127, stands in the last bits.
+    unsafe fn two_to(self) -> Self;
 }
 
 /// The methods that are one instruction of the same name in both sets.
@@ -136,6 +142,21 @@ vector! {
             Avx512(_mm512_maskz_mov_ps(mask, self.0))
         }
     }
+    #[inline(always)]
+    unsafe fn or(self, other: Self, mask: __mmask16) -> Self {
+        unsafe { Avx512(_mm512_mask_mov_ps(other.0, mask, self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn greatest(self) -> f32 {
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn two_to(self) -> Self {
+        unsafe {
+            let biased = _mm512_add_epi32(_mm512_castps_si512(self.0), _mm512_set1_epi32(127));
+            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
+        }
+    }
 }
 
 vector! {
@@ -190,6 +211,25 @@ vector! {
         unsafe {
             let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(h.0, _mm256_setzero_ps());
             Avx2(_mm256_and_ps(self.0, mask))
+        }
+    }
+    #[inline(always)]
+    unsafe fn or(self, other: Self, mask: __m256i) -> Self {
+        unsafe { Avx2(_mm256_blendv_ps(other.0, self.0, _mm256_castsi256_ps(mask))) }
+    }
+    #[inline(always)]
+    unsafe fn greatest(self) -> f32 {
+        unsafe {
+            let four = _mm_max_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn two_to(self) -> Self {
+        unsafe {
+            let biased = _mm256_add_epi32(_mm256_castps_si256(self.0), _mm256_set1_epi32(127));
+            Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased)))
         }
     }
 }

@@ -1,10 +1,8 @@
 //! The kernels' bodies, compiled for AVX2 and for AVX-512.
 
-use super::product::{
-    Activate, Backward, Dense, Finish, Nothing, RELU, SIGMOID, Start, TANH, multiply,
-};
+use super::product::{self, Dense, Finish, Start};
 use super::vector::{Avx2, Avx512};
-use super::{elementwise, peak, portable, readout, sums, units};
+use super::{elementwise, loss, peak, portable, readout, softmax, sums, units};
 use crate::activation::Activation;
 use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product};
 
@@ -30,20 +28,20 @@ macro_rules! form {
         pub(super) mod $name {
             use super::*;
 
-            // Once for each way to finish: inlined, they would multiply.
+            /// Compiled once, not as a part of all who take it.
             #[inline(never)]
             #[target_feature(enable = $features)]
-            fn product<F: Finish>(
+            fn multiply(
                 out: &mut [f32],
                 rows: usize,
                 start: Start<'_>,
                 products: [Dense<'_>; 2],
-                finish: F,
+                finish: Finish<'_>,
             ) {
-                // SAFETY: this function is compiled for the vector's instructions, as are those below.
+                // SAFETY: this function is compiled for the vector's instructions, here and below.
                 #[allow(unsafe_code)]
                 unsafe {
-                    multiply::<$vector, F>(out, rows, start, products, finish);
+                    product::multiply::<$vector>(out, rows, start, products, finish);
                 }
             }
 
@@ -66,19 +64,8 @@ macro_rules! form {
                     }
                     Columns::Values(x) => (Start::Bias(bias), Dense::new(first.w, x, first.inputs)),
                 };
-                let products = [first, second];
-                match activation {
-                    None => product(out, rows, start, products, Nothing),
-                    Some(Activation::Tanh) => {
-                        product(out, rows, start, products, Activate::<TANH>);
-                    }
-                    Some(Activation::Sigmoid) => {
-                        product(out, rows, start, products, Activate::<SIGMOID>);
-                    }
-                    Some(Activation::Relu) => {
-                        product(out, rows, start, products, Activate::<RELU>);
-                    }
-                }
+                let finish = activation.map_or(Finish::Nothing, Finish::Activate);
+                multiply(out, rows, start, [first, second], finish);
             }
 
             #[target_feature(enable = $features)]
@@ -93,18 +80,9 @@ macro_rules! form {
             ) {
                 let start = if held { Start::Held } else { Start::Bias(&[]) };
                 let products = [Dense::new(w, d, rows), Dense::NONE];
-                match activation {
-                    None => product(out, cols, start, products, Nothing),
-                    Some((Activation::Tanh, h)) => {
-                        product(out, cols, start, products, Backward::<TANH>(h));
-                    }
-                    Some((Activation::Sigmoid, h)) => {
-                        product(out, cols, start, products, Backward::<SIGMOID>(h));
-                    }
-                    Some((Activation::Relu, h)) => {
-                        product(out, cols, start, products, Backward::<RELU>(h));
-                    }
-                }
+                let finish = activation
+                    .map_or(Finish::Nothing, |(activation, h)| Finish::Backward(activation, h));
+                multiply(out, cols, start, products, finish);
             }
 
             #[target_feature(enable = $features)]
@@ -120,7 +98,7 @@ macro_rules! form {
                     return portable::backward_both(out, held, cols, d, first, second);
                 };
                 let start = if held { Start::HeldAnd(d) } else { Start::These(d) };
-                product(out, cols, start, [one, other], Nothing);
+                multiply(out, cols, start, [one, other], Finish::Nothing);
             }
 
             #[target_feature(enable = $features)]
@@ -150,7 +128,7 @@ macro_rules! form {
                     return readout::one(out, bias, w, x, inputs);
                 }
                 let products = [Dense::new(w, x, inputs), Dense::NONE];
-                product(out, rows, Start::Bias(bias), products, Nothing);
+                multiply(out, rows, Start::Bias(bias), products, Finish::Nothing);
             }
 
             #[target_feature(enable = $features)]
@@ -159,6 +137,20 @@ macro_rules! form {
                 unsafe {
                     elementwise::activate_all::<$vector>(activation, z);
                 }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn cross_entropies(
+                o: &mut [f32],
+                outputs: usize,
+                labels: &[u16],
+                scale: f32,
+            ) -> f32 {
+                #[allow(unsafe_code)]
+                let softmax = |o: &mut [f32], outputs, scale| unsafe {
+                    softmax::softmax::<$vector>(o, outputs, scale)
+                };
+                loss::cross_entropies(o, outputs, labels, scale, softmax)
             }
 
             #[target_feature(enable = $features)]

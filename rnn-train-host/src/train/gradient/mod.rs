@@ -30,6 +30,7 @@
 mod pool;
 mod shard;
 
+use std::mem;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use rnn_core::network::Shape;
@@ -124,7 +125,6 @@ impl std::ops::AddAssign for Loss {
 #[derive(Debug)]
 struct Job {
     plan: Plan,
-    shards: Vec<Mutex<Shard>>,
     /// One for each thread: what a pass leaves is gone when its next shard comes, and its memory is
     /// still in the cache.
     scratch: Vec<Mutex<Scratch>>,
@@ -136,6 +136,8 @@ struct Job {
 #[derive(Debug)]
 pub struct Engine {
     pool: Pool<Job>,
+    /// Handed over to the threads for a run.
+    shards: Vec<Mutex<Shard>>,
     columns: usize,
     gradient: Vec<f32>,
 }
@@ -154,15 +156,15 @@ impl Engine {
             .collect();
         let gradient = vec![0.0; plan.shape.parameters()];
         let parameters = Aligned::new(gradient.len());
-        let task = Task { parameters, labels: 0, seed: 0 };
+        let task = Task { parameters, labels: 0, seed: 0, shards: Vec::new() };
         let threads = threads.clamp(1, shards.len());
         let scratch = (0..threads).map(|_| Mutex::new(Scratch::new(&plan))).collect();
-        let job = Job { plan, shards, scratch, task: RwLock::new(task) };
+        let job = Job { plan, scratch, task: RwLock::new(task) };
         let pool = Pool::new(threads, job, |job, thread, number| {
             let task = job.task.read().unwrap_or_else(PoisonError::into_inner);
-            lock(&job.shards[number]).work(&job.plan, &task, &mut lock(&job.scratch[thread]));
+            lock(&task.shards[number]).work(&job.plan, &task, &mut lock(&job.scratch[thread]));
         });
-        Engine { pool, columns: plan.batch, gradient }
+        Engine { pool, shards, columns: plan.batch, gradient }
     }
 
     /// What it was made for.
@@ -184,8 +186,7 @@ impl Engine {
         assert!((1..=self.plan().batch).contains(&columns), "{columns} columns");
         if columns != self.columns {
             self.columns = columns;
-            for (number, shard) in self.pool.job().shards.iter().enumerate() {
-                let mut shard = lock(shard);
+            for (number, shard) in self.shards.iter_mut().map(held).enumerate() {
                 shard.columns = columns.saturating_sub(number * WIDTH).min(WIDTH);
                 shard.start.fill(0.0);
             }
@@ -231,7 +232,7 @@ impl Engine {
 
     /// Every column starts from the state at rest.
     pub fn rest(&mut self) {
-        self.pool.job().shards.iter().for_each(|shard| lock(shard).start.fill(0.0));
+        self.shards.iter_mut().map(held).for_each(|shard| shard.start.fill(0.0));
     }
 
     /// The states that the next batch starts from, [`Shape::state`] numbers for each column: what a
@@ -260,17 +261,20 @@ impl Engine {
     /// When the parameters aren't as many as the shape says.
     pub fn run(&mut self, parameters: &[f32], seed: u64) -> Loss {
         let job = self.pool.job();
-        let labels = job.shards.iter().map(|shard| lock(shard).count_labels(&job.plan)).sum();
+        let shards = self.shards.iter_mut().map(held);
+        let labels = shards.map(|shard| shard.count_labels(&job.plan)).sum();
+        let task = || job.task.write().unwrap_or_else(PoisonError::into_inner);
         {
-            let mut task = job.task.write().unwrap_or_else(PoisonError::into_inner);
+            let mut task = task();
             task.parameters.copy_from_slice(parameters);
             (task.labels, task.seed) = (labels, seed);
+            task.shards = mem::take(&mut self.shards);
         }
         let used = self.columns.div_ceil(WIDTH);
         self.pool.run(used);
+        self.shards = mem::take(&mut task().shards);
         let mut loss = Loss { sum: 0.0, labels };
-        for (number, shard) in job.shards[..used].iter().enumerate() {
-            let shard = lock(shard);
+        for (number, shard) in self.shards[..used].iter_mut().map(held).enumerate() {
             loss += shard.loss;
             if number == 0 {
                 self.gradient.copy_from_slice(&shard.gradient);
@@ -294,14 +298,14 @@ impl Engine {
     /// The shard of a column, and its place there.
     fn with(&mut self, column: usize, set: impl FnOnce(&mut Shard, usize)) {
         assert!(column < self.columns, "column {column} of {}", self.columns);
-        set(&mut lock(&self.pool.job().shards[column / WIDTH]), column % WIDTH);
+        set(held(&mut self.shards[column / WIDTH]), column % WIDTH);
     }
 
     /// Every number of state: shard, place in it, place in [`state`](Self::state). A shard holds a
     /// block per layer and section, H x b.
     fn states(&self, numbers: usize, mut each: impl FnMut(&mut Shard, usize, usize)) {
         let job = self.pool.job();
-        for (number, shard) in job.shards.iter().enumerate() {
+        for (number, shard) in self.shards.iter().enumerate() {
             let mut shard = lock(shard);
             let b = shard.columns;
             for column in 0..b {
@@ -323,6 +327,11 @@ impl Engine {
     }
 }
 
+/// A shard between two runs, when no thread has it.
+fn held(shard: &mut Mutex<Shard>) -> &mut Shard {
+    shard.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Sets column `at` of `steps` blocks of rows x columns.
 fn spread<T: Copy>(
     blocks: &mut [T],
@@ -334,9 +343,10 @@ fn spread<T: Copy>(
 ) {
     assert!(!blocks.is_empty(), "the plan says that these are of the other kind");
     assert_eq!(column.len(), rows * steps, "numbers of a column");
-    // Not block by block: a few numbers each, such copies cost more as calls than as moves.
+    // Not block by block: a few numbers each, such copies cost more as calls than as moves. Not by
+    // `step_by`: it counts at every step, pieces whose first number is taken don't.
     for row in 0..rows {
-        let places = blocks[at * rows + row..].iter_mut().step_by(columns * rows);
-        places.zip(column[row..].iter().step_by(rows)).for_each(|(to, &from)| *to = from);
+        let places = blocks[at * rows + row..].chunks_mut(columns * rows);
+        places.zip(column[row..].chunks(rows)).for_each(|(to, from)| to[0] = from[0]);
     }
 }

@@ -25,6 +25,10 @@ struct Round {
     panicked: bool,
     /// No round will follow.
     over: bool,
+    /// Threads that are parked until one begins.
+    parked: usize,
+    /// Whether the caller is parked until it ends.
+    awaited: bool,
 }
 
 #[derive(Debug)]
@@ -53,10 +57,14 @@ impl<J> Shared<J> {
     /// Lets the threads know of a round.
     fn begin(&self, round: Round) {
         let mut held = lock(&self.round);
-        *held = round;
+        let parked = held.parked;
+        *held = Round { parked, ..round };
         self.begun_rounds.fetch_add(1, Ordering::Release);
         drop(held);
-        self.begun.notify_all();
+        // A call of the system, even where nobody listens.
+        if parked > 0 {
+            self.begun.notify_all();
+        }
     }
 
     /// Takes tasks until none is left; returns with the lock held.
@@ -72,7 +80,9 @@ impl<J> Shared<J> {
             round.done += 1;
             if round.done == round.count {
                 self.ended_rounds.fetch_add(1, Ordering::Release);
-                self.ended.notify_one();
+                if round.awaited {
+                    self.ended.notify_one();
+                }
             }
         }
         round
@@ -86,9 +96,11 @@ impl<J> Shared<J> {
             drop(round);
             self.look(&self.begun_rounds, seen);
             round = lock(&self.round);
+            round.parked += 1;
             while self.begun_rounds.load(Ordering::Relaxed) == seen {
                 round = self.begun.wait(round).unwrap_or_else(PoisonError::into_inner);
             }
+            round.parked -= 1;
             drop(round);
             round = self.help(thread);
         }
@@ -142,6 +154,7 @@ impl<J: Send + Sync + 'static> Pool<J> {
             shared.look(&shared.ended_rounds, ended);
             round = lock(&shared.round);
         }
+        round.awaited = true;
         while round.done < round.count {
             round = shared.ended.wait(round).unwrap_or_else(PoisonError::into_inner);
         }

@@ -1,5 +1,7 @@
 //! One part of a batch's columns, with everything that its two passes need.
 
+use std::sync::Mutex;
+
 use rnn_core::cell::Sequence;
 use rnn_core::kernel::{Columns, Training};
 use rnn_core::network::{BackwardSpace, NetworkRef, Workspace};
@@ -8,9 +10,10 @@ use rnn_core::random::SplitMix64;
 use super::{Inputs, Loss, NOT_SCORED, Plan, Targets, WIDTH};
 use crate::aligned::Aligned;
 
-/// What an update asks of every shard.
+/// An update of all shards.
 #[derive(Debug)]
 pub(super) struct Task {
+    pub(super) shards: Vec<Mutex<Shard>>,
     pub(super) parameters: Aligned,
     /// Labels in the whole batch.
     pub(super) labels: usize,
