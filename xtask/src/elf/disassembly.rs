@@ -45,8 +45,11 @@ impl Program {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut program = Self::default();
         let mut function = None;
-        // The jump whose table of offsets is being read: its address and the table's bytes.
-        let mut table: Option<(u32, Vec<u8>)> = None;
+        // Jumps by a table of offsets: their function and address, and what data follows them.
+        let mut tables: Vec<(u32, u32, Vec<u8>)> = Vec::new();
+        let mut in_table = false;
+        // Where constants lie that are loaded from beside the code.
+        let mut constants = BTreeSet::new();
         for line in text.lines() {
             let about = || format!("disassembly: {line:?}");
             if let Some((address, name)) = label(line) {
@@ -64,28 +67,40 @@ impl Program {
             let data = fields.next().unwrap_or_default();
             // Without one it is a dump of data that lies among functions in RAM.
             let Some(mnemonic) = fields.next().map(str::trim) else { continue };
-            let operands = fields.next().unwrap_or_default();
-            let operands = operands.split('@').next().unwrap_or_default().trim();
-            if mnemonic.starts_with('.') {
-                if let Some((_, bytes)) = &mut table {
-                    for byte in data.split_whitespace() {
-                        bytes.push(u8::from_str_radix(byte, 16).with_context(about)?);
-                    }
+            let (operands, comment) = fields
+                .next()
+                .map(|operands| operands.split_once('@').unwrap_or((operands, "")))
+                .unwrap_or_default();
+            let operands = operands.trim();
+            if operands.contains("[pc, ") {
+                constants.extend(first_address(comment));
+            }
+            let is_data = mnemonic.starts_with('.');
+            if let Some((_, _, bytes)) = tables.last_mut().filter(|_| in_table && is_data) {
+                for byte in data.split_whitespace() {
+                    bytes.push(u8::from_str_radix(byte, 16).with_context(about)?);
                 }
-            } else if let Some((at, bytes)) = table.take()
-                && let Some(jump) = code.get_mut(&at)
-            {
+            }
+            let flow = flow(mnemonic, operands).with_context(about)?;
+            in_table = flow == Flow::Table || in_table && is_data;
+            if flow == Flow::Table {
+                tables.push((function, address, Vec::new()));
+            }
+            let (mnemonic, operands) = (mnemonic.to_owned(), operands.to_owned());
+            code.insert(address, Instruction { mnemonic, operands, flow });
+        }
+        for (function, at, mut bytes) in tables {
+            // The table ends where the constants behind it begin.
+            if let Some(end) = constants.range(at + 4..).next() {
+                bytes.truncate((end - at - 4) as usize);
+            }
+            let code = program.functions.get_mut(&function).map(|function| &mut function.code);
+            if let Some(jump) = code.and_then(|code| code.get_mut(&at)) {
                 let targets = table_targets(&jump.mnemonic, at, &bytes);
                 if !targets.is_empty() {
                     jump.flow = Flow::Jump { targets, falls_through: false };
                 }
             }
-            let flow = flow(mnemonic, operands).with_context(about)?;
-            if flow == Flow::Table {
-                table = Some((address, Vec::new()));
-            }
-            let (mnemonic, operands) = (mnemonic.to_owned(), operands.to_owned());
-            code.insert(address, Instruction { mnemonic, operands, flow });
         }
         Ok(program)
     }
@@ -178,6 +193,12 @@ fn plain(name: &str) -> String {
         }
     }
     plain.trim_end_matches(':').replace("::::", "::")
+}
+
+/// `0x20c <kernel+0xc>`
+fn first_address(comment: &str) -> Option<u32> {
+    let address = comment.split_whitespace().next()?.strip_prefix("0x")?;
+    u32::from_str_radix(address, 16).ok()
 }
 
 /// `00000b28 <name>:`; a name such as `$t` marks where code begins among constants, not a function.

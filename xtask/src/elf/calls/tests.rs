@@ -292,6 +292,23 @@ fn a_jump_table_is_followed() {
 }
 
 #[test]
+fn a_jump_table_ends_where_constants_begin() {
+    let table = "
+00000300 <table>:
+     300:      \ttbb\t[pc, r0]
+     304: 06 06 06 06  \t.word\t0x06060606
+     308: 33 33 73 3f  \t.word\t0x3f733333
+     30c:      \tblx\tr3
+     310:      \tvldr\ts0, [pc, #-12]    @ 0x308 <table+0x8>
+     314:      \tbx\tlr
+";
+    assert_eq!(found(&planted("\tnop", "\tbl\t0x300 <table>", table)), [""; 0]);
+    // Where nothing loads it, it may belong to the table.
+    let unused = table.replace("vldr\ts0, [pc, #-12]    @ 0x308 <table+0x8>", "nop");
+    assert!(!found(&planted("\tnop", "\tbl\t0x300 <table>", &unused)).is_empty());
+}
+
+#[test]
 fn names_are_found_without_their_generics() {
     let mut program = Program::parse(HONEST).unwrap();
     program.add_name(0x200, "_ZN3app3App7on_byte17h358c43b9325bf647E");
