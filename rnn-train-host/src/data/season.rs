@@ -7,8 +7,9 @@
 
 use std::ops::RangeInclusive;
 
-use rustfft::FftPlanner;
+use rustfft::algorithm::Radix4;
 use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftDirection};
 
 /// At least three seasons must fit into the series.
 const SEASONS: usize = 3;
@@ -105,12 +106,13 @@ fn autocorrelation(values: &[f64]) -> Option<Vec<f64>> {
     let mut spectrum: Vec<Complex<f64>> =
         values.iter().map(|v| Complex::new(v - mean, 0.0)).collect();
     spectrum.resize(size, Complex::ZERO);
-    let mut planner = FftPlanner::new();
-    planner.plan_fft_forward(size).process(&mut spectrum);
+    // By name: a planner has every size and every instruction set compiled, and its results depend on
+    // the machine.
+    Radix4::new(size, FftDirection::Forward).process(&mut spectrum);
     for bin in &mut spectrum {
         *bin = Complex::new(bin.norm_sqr(), 0.0);
     }
-    planner.plan_fft_inverse(size).process(&mut spectrum);
+    Radix4::new(size, FftDirection::Inverse).process(&mut spectrum);
     let power = spectrum[0].re;
     let lags = spectrum[..=n / SEASONS].iter();
     (power > 0.0).then(|| lags.map(|bin| bin.re / power).collect())
