@@ -73,22 +73,36 @@ fn objdump_or_install() -> Result<()> {
     Ok(())
 }
 
-/// LLVM's disassembler: the toolchain's own, or one on the path.
+/// LLVM's disassembler: the toolchain's own, or one on the path that is at least as new as the compiler.
+/// An older one, such as Debian's 14, doesn't know all instructions and shows the tables of jumps in
+/// another form.
 pub(crate) fn objdump() -> Result<PathBuf> {
     let verbose = rustc(&["--version", "--verbose"])?;
-    let host = verbose.lines().find_map(|line| line.strip_prefix("host: "));
+    let value = |key| verbose.lines().find_map(|line| line.strip_prefix(key));
     let own = Path::new(&rustc(&["--print", "sysroot"])?)
         .join("lib/rustlib")
-        .join(host.context("rustc names no host")?)
+        .join(value("host: ").context("rustc names no host")?)
         .join("bin/llvm-objdump");
     if own.exists() {
         return Ok(own);
     }
     let on_path = PathBuf::from("llvm-objdump");
-    if succeeds(Command::new(&on_path).arg("--version")) {
+    let wanted = value("LLVM version: ").and_then(major).context("rustc names no LLVM")?;
+    let said = output(Command::new(&on_path).arg("--version"));
+    if said.is_ok_and(|text| llvm_of(&text).is_some_and(|found| found >= wanted)) {
         return Ok(on_path);
     }
-    bail!("llvm-objdump is not there: `rustup component add llvm-tools`")
+    bail!("llvm-objdump {wanted} is not there: `rustup component add llvm-tools`")
+}
+
+/// The major version of LLVM in what one of its tools says of itself.
+fn llvm_of(text: &str) -> Option<u32> {
+    major(text.split_once("LLVM version ")?.1)
+}
+
+/// 22 of 22.1.2.
+fn major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
 }
 
 fn emulator() -> Result<()> {
@@ -136,4 +150,17 @@ fn rustup(arguments: &[&str]) -> Result<()> {
             arguments.join(" ")
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_llvm_is_read_as_distributions_write_it() {
+        assert_eq!(llvm_of("Debian LLVM version 14.0.6\n  Optimized build.\n"), Some(14));
+        let rust = "LLVM (http://llvm.org/):\n  LLVM version 22.1.2-rust-1.95.0-stable\n";
+        assert_eq!(llvm_of(rust), Some(22));
+        assert_eq!(llvm_of("GNU objdump 2.40"), None);
+    }
 }

@@ -152,9 +152,11 @@ fn host(tell: impl Fn(Ended)) {
         let packages = ["--package", "rnn-core", "--package", "rnn-train-host"];
         tests(in_root(&["test", "--release", "--no-fail-fast"]).args(packages), tally)
     }));
-    // As the chip has it: without the trainer's kernels.
+    // As the chip has it: without the trainer's kernels. What goes through all shapes has run with them,
+    // and runs on the chips.
     tell(Ended::of("tests of the core without features", |tally| {
-        tests(&mut in_root(&["test", "--no-fail-fast", "--package", "rnn-core"]), tally)
+        let targets = ["--lib", "--test", "no_allocation"];
+        tests(in_root(&["test", "--no-fail-fast", "--package", "rnn-core"]).args(targets), tally)
     }));
 }
 
