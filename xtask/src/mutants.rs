@@ -5,6 +5,7 @@ use crate::setup;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io;
 use std::path::Path;
 
 #[derive(Debug, clap::Args)]
@@ -12,6 +13,9 @@ pub(crate) struct Arguments {
     /// Only this: rnn-core/src/link, model_file, slots or kernel, rnn-train-host/src/data, or a file in one
     #[arg(value_name = "PATH", value_parser = chosen)]
     path: Option<Chosen>,
+    /// Of each part only every Nth mutant, from the Kth on (from 0): a sample, or a share for one of N machines
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
 }
 
 /// A part, and the only file of it that is asked for.
@@ -107,7 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let all = || PARTS.iter().map(|part| Chosen { part, file: None }).collect();
     let mut held = true;
     for chosen in arguments.path.clone().map_or_else(all, |chosen| vec![chosen]) {
-        let line = mutants(&chosen)?;
+        let line = mutants(&chosen, arguments.shard.as_deref())?;
         let noticed = line.caught + line.timeouts;
         held &= 100 * noticed >= 95 * (noticed + line.missed.len());
         println!("{}", serde_json::to_string(&line)?);
@@ -115,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(held)
 }
 
-fn mutants(chosen: &Chosen) -> Result<Line> {
+fn mutants(chosen: &Chosen, shard: Option<&str>) -> Result<Line> {
     let Part { folder, package, features, files, programs, tests } = *chosen.part;
     let out = root().join("target/mutants").join(folder.replace('/', "-"));
     fs::create_dir_all(&out).with_context(|| format!("no folder {}", out.display()))?;
@@ -129,13 +133,17 @@ fn mutants(chosen: &Chosen) -> Result<Line> {
     globs.iter().for_each(|glob| {
         command.args(["--file", glob]);
     });
+    if let Some(shard) = shard {
+        command.args(["--sharding", "round-robin", "--shard", shard]);
+    }
     // It fails when a mutant is missed; which ones is read below.
     for program in programs {
         command.arg(format!("--cargo-arg={program}"));
     }
     // The first `--` ends its own arguments, the second those of `cargo test`.
     command.args(["--", "--"]).args(tests);
-    let ran = run_command(&mut command);
+    // Its progress goes to standard error: standard output is for the lines.
+    let ran = run_command(command.stdout(io::stderr()));
     let path = out.join("mutants.out/outcomes.json");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
