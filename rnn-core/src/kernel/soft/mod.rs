@@ -143,6 +143,7 @@ fn dot(mut acc: f32, [a, b]: [&[f32]; 2], [apart_a, apart_b]: [usize; 2]) -> f32
     acc
 }
 
+/// sigma(z)
 fn sigma(activation: Activation, z: f32) -> f32 {
     match activation {
         Activation::Tanh => tanh(z),

@@ -98,6 +98,7 @@ fn product(a: u32, b: u32) -> u32 {
         if least == 0 || most < TOP {
             return sign;
         }
+        // The exponent of a denormal number counts as 1.
         (e, m_a, m_b) = (e + 1, parts(most).1, least);
         while m_b < TOP {
             (e, m_b) = (e - 1, m_b << 1);
