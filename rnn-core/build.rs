@@ -35,10 +35,15 @@ fn main() {
             found.push(cfg);
         }
     }
+    // A Cortex-M that computes floats in software.
+    println!("cargo::rustc-check-cfg=cfg(arm_soft)");
+    let has = |cfg| found.contains(&cfg);
+    if variable("TARGET").starts_with("thumb") && !has("arm_fpu") {
+        println!("cargo::rustc-cfg=arm_soft");
+    }
     // A Cortex-M on which integers have neither vectors nor, with registers of an FPU to keep what they
     // read, products of pairs.
     println!("cargo::rustc-check-cfg=cfg(arm_thumb)");
-    let has = |cfg| found.contains(&cfg);
     let faster = has("arm_helium") || has("arm_fpu") && has("arm_dsp");
     if variable("TARGET").starts_with("thumb") && !faster {
         println!("cargo::rustc-cfg=arm_thumb");

@@ -295,7 +295,7 @@ fn sequences() -> ([[f32; 2]; 20], [[f32; 2]; 20]) {
 mod tests {
     use super::*;
     use crate::activation::Activation;
-    use crate::kernel::{Elementwise, Inference};
+    use crate::kernel::Inference;
 
     #[test]
     fn digests_are_the_expected_ones() {
@@ -332,26 +332,14 @@ mod tests {
         ) {
             Inference::readout(out, rows, bias, w, x, inputs);
         }
-        fn transposed<'a>(w: &'a [f32], _: usize, _: usize, _: &'a mut [f32]) -> &'a [f32] {
-            w
-        }
-        fn transposed_len(_: usize, _: usize) -> usize {
-            0
-        }
         fn transpose_multiply(out: &mut [f32], w: &[f32], rows: usize, cols: usize, d: &[f32]) {
             Inference::transpose_multiply(out, w, rows, cols, d);
         }
         fn outer(w: &mut [f32], d: &[f32], rows: usize, x: Columns<'_, f32>, cols: usize) {
             Inference::outer(w, d, rows, x, cols);
         }
-        fn is_zero(_: &[f32]) -> bool {
-            false
-        }
         fn activate(activation: Activation, z: &mut [f32]) {
             <Inference as Arithmetic<f32>>::activate(activation, z);
-        }
-        fn wide(work: impl Elementwise) {
-            work.run();
         }
         fn tanh(x: f32) -> f32 {
             <Inference as Arithmetic<f32>>::tanh(x)

@@ -90,7 +90,7 @@ impl Scalar for f32 {
     fn tanh_training(self) -> Self {
         approx::tanh_rational(self)
     }
-    #[cfg(any(arm_fpu, all(feature = "std", target_arch = "x86_64")))]
+    #[cfg(any(arm_fpu, arm_soft, all(feature = "std", target_arch = "x86_64")))]
     #[inline(always)]
     fn run_inference<W: Work<Self>>(work: &mut W) -> W::Output {
         crate::kernel::run_inference(work)

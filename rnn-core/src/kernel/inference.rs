@@ -11,7 +11,7 @@ use core::arch::x86_64::{__m256, __m512};
 use super::blocks::{Rows, accumulate, activate, start, store};
 use super::steps;
 use super::vector::Vector;
-use super::{Arithmetic, Columns, Elementwise, Inference, PARTIALS, Product, Work, fold};
+use super::{Arithmetic, Columns, Inference, PARTIALS, Product, Work, fold};
 use crate::activation::Activation;
 use crate::elman::ElmanRef;
 use crate::gru::GruRef;
@@ -196,16 +196,6 @@ impl<F: Form> Arithmetic<f32> for F {
     }
 
     #[inline(always)]
-    fn transposed<'a>(w: &'a [f32], _: usize, _: usize, _: &'a mut [f32]) -> &'a [f32] {
-        w
-    }
-
-    #[inline(always)]
-    fn transposed_len(_: usize, _: usize) -> usize {
-        0
-    }
-
-    #[inline(always)]
     fn transpose_multiply(out: &mut [f32], w: &[f32], rows: usize, cols: usize, d: &[f32]) {
         Inference::transpose_multiply(out, w, rows, cols, d);
     }
@@ -219,16 +209,6 @@ impl<F: Form> Arithmetic<f32> for F {
     fn activate(activation: Activation, z: &mut [f32]) {
         // SAFETY: see above.
         unsafe { each::<F::Vector>(activation, z) }
-    }
-
-    #[inline(always)]
-    fn is_zero(_: &[f32]) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn wide(work: impl Elementwise) {
-        work.run();
     }
 
     #[inline(always)]

@@ -22,6 +22,9 @@ mod blocks;
 mod inference;
 pub mod integer;
 mod portable;
+#[cfg(any(arm_soft, test))]
+#[cfg_attr(test, allow(dead_code))] // On a host some tests are all that has it.
+mod soft;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod steps;
 #[cfg(feature = "std")]
@@ -30,6 +33,8 @@ mod training;
 pub(crate) use arm::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) use inference::run as run_inference;
+#[cfg(arm_soft)]
+pub(crate) use soft::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod vector;
 
@@ -223,11 +228,18 @@ pub trait Arithmetic<T: Scalar> {
     fn readout(out: &mut [T], rows: usize, bias: &[T], w: &[T], x: &[T], inputs: usize);
 
     /// W in the form that [`transpose_multiply`](Self::transpose_multiply) takes, made once per
-    /// sequence in `space` of [`transposed_len`](Self::transposed_len) values; W is rows x cols.
-    fn transposed<'a>(w: &'a [T], rows: usize, cols: usize, space: &'a mut [T]) -> &'a [T];
+    /// sequence in `space` of [`transposed_len`](Self::transposed_len) values; W is rows x cols. W
+    /// itself, unless a form has another.
+    #[inline(always)]
+    fn transposed<'a>(w: &'a [T], _rows: usize, _cols: usize, _space: &'a mut [T]) -> &'a [T] {
+        w
+    }
 
     /// Values of space that [`transposed`](Self::transposed) needs.
-    fn transposed_len(rows: usize, cols: usize) -> usize;
+    #[inline(always)]
+    fn transposed_len(_rows: usize, _cols: usize) -> usize {
+        0
+    }
 
     /// out += W^T D with W from [`transposed`](Self::transposed): W is rows x cols, D is
     /// rows x batch, `out` is cols x batch.
@@ -313,7 +325,10 @@ pub trait Arithmetic<T: Scalar> {
 
     /// Whether `x` is all zeros and products with it may be left out; always `false` where every step
     /// is to take the same time.
-    fn is_zero(x: &[T]) -> bool;
+    #[inline(always)]
+    fn is_zero(_x: &[T]) -> bool {
+        false
+    }
 
     /// z = sigma(z).
     fn activate(activation: Activation, z: &mut [T]);
@@ -331,7 +346,10 @@ pub trait Arithmetic<T: Scalar> {
     }
 
     /// Runs an elementwise loop in vectors as wide as the machine's.
-    fn wide(work: impl Elementwise);
+    #[inline(always)]
+    fn wide(work: impl Elementwise) {
+        work.run();
+    }
 
     /// tanh of one number, the one that [`activate`](Self::activate) uses.
     fn tanh(x: T) -> T;
@@ -339,8 +357,8 @@ pub trait Arithmetic<T: Scalar> {
 
 /// The device's arithmetic: products are rounded, then added.
 ///
-/// Its verbs are the portable ones; on an x86-64 host and on a Cortex-M with an FPU
-/// [`run`](Arithmetic::run) knows faster forms.
+/// Its verbs are the portable ones; on an x86-64 host and on a Cortex-M [`run`](Arithmetic::run) knows
+/// faster forms, or smaller ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Inference;
 
@@ -350,7 +368,9 @@ pub fn inference_form() -> &'static str {
     return inference::form();
     #[cfg(arm_fpu)]
     return arm::form();
-    #[cfg(not(any(arm_fpu, all(feature = "std", target_arch = "x86_64"))))]
+    #[cfg(arm_soft)]
+    return "soft f32";
+    #[cfg(not(any(arm_fpu, arm_soft, all(feature = "std", target_arch = "x86_64"))))]
     return "portable";
 }
 

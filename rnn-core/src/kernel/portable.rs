@@ -3,10 +3,7 @@
 
 use core::array::from_fn;
 
-use super::{
-    Arithmetic, Columns, EachUnit, Elementwise, Inference, MultiplyAdd, PARTIALS, Product, Work,
-    fold,
-};
+use super::{Arithmetic, Columns, EachUnit, Inference, MultiplyAdd, PARTIALS, Product, Work, fold};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -57,21 +54,6 @@ impl<T: Scalar> Arithmetic<T> for Inference {
         }
     }
 
-    #[inline(always)]
-    fn transposed<'a>(w: &'a [T], _: usize, _: usize, _: &'a mut [T]) -> &'a [T] {
-        w
-    }
-
-    #[inline(always)]
-    fn transposed_len(_: usize, _: usize) -> usize {
-        0
-    }
-
-    #[inline(always)]
-    fn is_zero(_: &[T]) -> bool {
-        false
-    }
-
     #[inline(never)]
     fn transpose_multiply(out: &mut [T], w: &[T], rows: usize, cols: usize, d: &[T]) {
         for (column, d) in out.chunks_exact_mut(cols.max(1)).zip(d.chunks_exact(rows.max(1))) {
@@ -108,11 +90,6 @@ impl<T: Scalar> Arithmetic<T> for Inference {
     #[inline(never)]
     fn activate(activation: Activation, z: &mut [T]) {
         activation.apply(z);
-    }
-
-    #[inline(always)]
-    fn wide(work: impl Elementwise) {
-        work.run();
     }
 
     #[inline(always)]

@@ -87,8 +87,13 @@ impl<'f> Stack<'f> {
 
 /// Whether an instruction surely leaves a register as it is.
 fn leaves(instruction: &Instruction, register: &str) -> bool {
-    let named = [register, "{"].iter().any(|name| instruction.operands.contains(name));
+    let named = [register, "{"].iter().any(|name| unnamed(instruction).contains(name));
     !named && !matches!(instruction.flow, Flow::Call(_))
+}
+
+/// The operands without the name of the function to which it goes, which may look like a register's.
+fn unnamed(instruction: &Instruction) -> &str {
+    instruction.operands.split(" <").next().unwrap_or_default()
 }
 
 fn positive(text: &str) -> Option<i64> {
@@ -111,7 +116,7 @@ fn offset(instruction: &Instruction) -> Option<i64> {
 
 /// Whether r7 is surely what it was: not named, or only read. (What is called keeps it.)
 fn keeps_frame(instruction: &Instruction) -> bool {
-    let operands = instruction.operands.as_str();
+    let operands = unnamed(instruction);
     let list = operands.contains('{') && operands.contains('-');
     let mnemonic = instruction.mnemonic.as_str();
     let writes_back = operands.contains("[r7],") || operands.contains('!');

@@ -12,11 +12,14 @@ mod readout;
 mod steps;
 mod units;
 
-use super::{Arithmetic, Columns, Elementwise, FEW, Inference, Product, Work};
+use self::Panels as Form;
+use super::{Arithmetic, Columns, FEW, Inference, Product, Work};
 use crate::activation::Activation;
 use crate::elman::ElmanRef;
 use crate::gru::GruRef;
 use crate::lstm::LstmRef;
+use product::affine;
+use units::{gru_units, lstm_units};
 
 /// Runs `work` in the form of this chip.
 #[inline(always)]
@@ -61,12 +64,7 @@ impl Arithmetic<f32> for Panels {
             let (x_1, x_2);
             (x_1, first.x) = first.x.split(first.inputs, 1);
             (x_2, second.x) = second.x.split(second.inputs, 1);
-            product::affine(
-                column,
-                bias,
-                Product { x: x_1, ..first },
-                Product { x: x_2, ..second },
-            );
+            affine(column, bias, Product { x: x_1, ..first }, Product { x: x_2, ..second });
         }
     }
 
@@ -94,16 +92,6 @@ impl Arithmetic<f32> for Panels {
     }
 
     #[inline(always)]
-    fn transposed<'a>(w: &'a [f32], _: usize, _: usize, _: &'a mut [f32]) -> &'a [f32] {
-        w
-    }
-
-    #[inline(always)]
-    fn transposed_len(_: usize, _: usize) -> usize {
-        0
-    }
-
-    #[inline(always)]
     fn transpose_multiply(out: &mut [f32], w: &[f32], rows: usize, cols: usize, d: &[f32]) {
         Inference::transpose_multiply(out, w, rows, cols, d);
     }
@@ -118,16 +106,6 @@ impl Arithmetic<f32> for Panels {
         let values = z.as_mut_ptr();
         // SAFETY: both are the same slice.
         unsafe { units::activate(activation, values, values, z.len()) }
-    }
-
-    #[inline(always)]
-    fn is_zero(_: &[f32]) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn wide(work: impl Elementwise) {
-        work.run();
     }
 
     #[inline(always)]

@@ -2,9 +2,7 @@
 //! without the copies that a batch needs. The equations and the orders are those of the cells'
 //! modules.
 
-use super::product::affine;
-use super::units::{gru_units, lstm_units};
-use super::{Panels, activate_into};
+use super::{Form, activate_into, affine, gru_units, lstm_units};
 use crate::activation::Activation::Sigmoid;
 use crate::cell::take;
 use crate::elman::ElmanRef;
@@ -25,7 +23,7 @@ pub(super) fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, mut memory: &m
 #[inline(always)]
 pub(super) fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, mut memory: &mut [f32]) {
     if cell.reset == Reset::Before {
-        return cell.step_by_verbs::<Panels>(x, memory);
+        return cell.step_by_verbs::<Form>(x, memory);
     }
     let GruRef { inputs, hidden, w_xg, w_xn, w_hg, w_hn, b_g, b_n, b_hn, .. } = cell;
     let h = take(&mut memory, hidden);
@@ -50,8 +48,8 @@ pub(super) fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, mut memory: &mut
     affine(gates, b, input, Product::new(w_h, h, hidden));
     let (i_f, g_o) = gates.split_at_mut_checked(2 * hidden).unwrap_or_default();
     let (g, o) = g_o.split_at_mut_checked(hidden).unwrap_or_default();
-    Panels::activate(Sigmoid, i_f);
-    Panels::activate(Sigmoid, o);
+    Form::activate(Sigmoid, i_f);
+    Form::activate(Sigmoid, o);
     let (i, f) = i_f.split_at_checked(hidden).unwrap_or_default();
     lstm_units(h, c, [i, f, g, o]);
 }

@@ -1,7 +1,9 @@
-//! Every form of the host's inference against the portable one, bit for bit.
+//! Every form of the host's inference, and that of chips without an FPU, against the portable one, bit
+//! for bit.
 
 use super::*;
 use crate::gru::Reset;
+use crate::kernel::soft::Soft;
 use crate::layers::{Kind, Layers};
 use crate::network::{NetworkRef, Shape};
 use crate::random::SplitMix64;
@@ -27,9 +29,10 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// A piece of work and where its bits differ from the portable form's: nowhere, in every form that
-/// the processor has.
+/// the processor has, and in integers.
 fn assert_same<W: Work<f32, Output = Vec<f32>>>(name: &str, work: impl Fn() -> W) {
     let wanted = bits(&work().run::<Inference>());
+    assert_eq!(bits(&work().run::<Soft>()), wanted, "soft, {name}");
     if has_avx512() {
         // SAFETY: the processor has what the function was compiled for.
         assert_eq!(bits(&unsafe { run_avx512(&mut work()) }), wanted, "AVX-512, {name}");
