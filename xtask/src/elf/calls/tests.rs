@@ -205,6 +205,11 @@ fn a_stack_that_is_aligned_anew_counts_with_all_that_it_may_move() {
         let walk = lines(between);
         assert!(walk.unknown.iter().any(|found| found.contains("an unknown change")), "{between}");
     }
+    // The name of what is called may look like a register's.
+    let large = ["push\t{r7, lr}", "mov\tr7, sp", "sub\tsp, #0x10", "bl\t0x200 <number7sigmoid>"];
+    let walk =
+        moves(&[&large[..], &["sub.w\tr4, r7, #0x0", "mov\tsp, r4", "pop\t{r7, pc}"]].concat());
+    assert!(!walk.unknown.iter().any(|found| found.contains("an unknown change")));
     // What a core without Thumb-2 does after every large frame.
     let large = ["push\t{r6, r7, lr}", "add\tr7, sp, #0x4", "sub\tsp, #0x1fc", "sub\tsp, #0x20"];
     let back = |second| {
