@@ -90,7 +90,7 @@ pub(crate) fn model(task: Task, cells: &[(Kind, usize)], inputs: usize) -> Model
         names: (0..inputs).map(|i| char::from(b'a' + i as u8).to_string()).collect(),
         channels: vec![Channel::IDENTITY; if is_text { 0 } else { inputs }],
         parameters: parameters.into(),
-        integers: Vec::new(),
+        integers: Vec::new().into(),
         modules: Default::default(),
         biases: Vec::new(),
         samples: (0..2 * header.sample_length()).map(|i| (i % 2) as f32).collect(),

@@ -33,7 +33,8 @@ pub struct Model {
     /// Flat parameters, in the order of [`NetworkRef`]; none of a network of integers.
     pub parameters: Aligned,
     /// The words of a network of integers in the host's own layout, whatever the file's; else none.
-    pub integers: Vec<i32>,
+    /// A line starts where the first block does.
+    pub integers: Aligned<i32>,
     /// Names of PyTorch's recurrent and linear module where an import kept them, else "".
     pub modules: [String; 2],
     /// b_ih and b_hh of every layer where an import kept them, else nothing.
@@ -228,12 +229,13 @@ fn in_layout(network: &IntegerNetwork<'_>, plan: Plan) -> Vec<i32> {
 }
 
 /// The words of a file in the host's layout.
-fn host_layout(file: &ModelFile<'_>) -> Vec<i32> {
+fn host_layout(file: &ModelFile<'_>) -> Aligned<i32> {
     let words: Vec<i32> = file.integers().collect();
     let network = file.header.plan().and_then(|plan| IntegerNetwork::new(plan, &words));
-    network.map_or_else(Vec::new, |network| {
+    let words = network.map_or_else(Vec::new, |network| {
         in_layout(&network, plan_with(*network.plan(), Layout::Panels))
-    })
+    });
+    Aligned::behind(file.header.plan().map_or(0, |plan| plan.scales()), &words)
 }
 
 /// [`rnn_core::stream::Predictor`] for shapes known at run time: the same function on owned memory.

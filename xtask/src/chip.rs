@@ -136,7 +136,7 @@ pub(crate) fn random_model(header: Header) -> Model {
         names: (0..header.inputs).map(name).collect(),
         channels: vec![scales; channels],
         parameters: uniform(header.shape().parameters(), 0.4).into(),
-        integers: Vec::new(),
+        integers: Vec::new().into(),
         samples,
         watch: header.watched.then(|| random_watch(channels)),
     }

@@ -1,9 +1,8 @@
 //! Whole steps of the cells with the gates in registers: 16 to 64 units (AVX-512) at a time from the
 //! products to h. The equations and the orders are those of the cells' modules.
 //!
-//! A sum over the inputs is a chain of additions, so several gates are summed at once: the processor
-//! always has another one to add to. The gate that is used last comes last, beside the others'
-//! activations, where it has chains enough by itself ([`at_once`]).
+//! A sum over the inputs is a chain of additions, so all gates are summed at once: the processor always
+//! has another one to add to, and the weights are read column after column.
 #![allow(unsafe_code)]
 
 use super::Columns;
@@ -16,19 +15,19 @@ use crate::gru::{GruRef, Reset};
 use crate::lstm::LstmRef;
 
 /// Stores `$step::<V, N>(arguments, unit, part)` for `$hidden` units: N vectors of them, from `unit`
-/// on, of the last vector the part that is given. They go to `$all` where one call gives all of them,
-/// to `$next` else; `true` then.
+/// on, of the last vector the part that is given. The last call's go to `$last`: nobody reads there any
+/// more; those of the others, so many units, to `$next`.
 macro_rules! over_units {
-    ($hidden:expr, $all:expr, $next:expr, $step:ident($($argument:expr),*)) => {{
+    ($hidden:expr, $last:expr, $next:expr, $step:ident($($argument:expr),*)) => {{
         let (mut unit, hidden) = (0, $hidden);
         macro_rules! some {
             ($n:literal, $part:expr) => {{
                 let units = $step::<V, $n>($($argument,)* unit, $part);
                 let last = unit + $n * V::LANES >= hidden;
-                let to = if last && unit == 0 { $all.as_mut_ptr() } else { $next.as_mut_ptr() };
+                let to = if last { $last.as_mut_ptr() } else { $next.as_mut_ptr() };
                 store(units, to.add(unit), $part);
                 if last {
-                    break unit > 0;
+                    break unit;
                 }
                 unit += $n * V::LANES;
             }};
@@ -40,16 +39,10 @@ macro_rules! over_units {
                 2.. => some!(2, None),
                 1 => some!(1, None),
                 _ if left > 0 => some!(1, Some(V::mask(left))),
-                _ => break false,
+                _ => break 0,
             }
         }
     }};
-}
-
-/// The first so many columns of W_h take all gates together, the others the last gate by itself: four
-/// vectors of it are chains enough to keep the processor busy, fewer aren't.
-const fn at_once(columns: usize, n: usize) -> usize {
-    if n < 4 { columns } else { 0 }
 }
 
 /// # Safety
@@ -63,10 +56,8 @@ pub(super) unsafe fn elman<V: Vector>(
     let (x, _) = x.split(cell.inputs, 1);
     let h = take(&mut memory, cell.hidden);
     assert!(memory.len() >= h.len() && h.len() == cell.hidden);
-    let several = unsafe { over_units!(cell.hidden, h, memory, elman_units(cell, x, &*h)) };
-    if several {
-        copy(memory, h);
-    }
+    let before = unsafe { over_units!(cell.hidden, h, memory, elman_units(cell, x, &*h)) };
+    copy(memory.split_at(before).0, h);
 }
 
 #[inline(always)]
@@ -103,15 +94,13 @@ pub(super) unsafe fn gru<V: Vector>(
     let (h, q, next) =
         (take(&mut memory, hidden), take(&mut memory, hidden), take(&mut memory, hidden));
     assert!(next.len() == hidden);
-    let several = unsafe {
+    let before = unsafe {
         if cell.reset == Reset::Before {
             over_units!(hidden, q, q, gru_reset(cell, x, &*h));
         }
         over_units!(hidden, h, next, gru_units(cell, x, &*h, &*q))
     };
-    if several {
-        copy(next, h);
-    }
+    copy(next.split_at(before).0, h);
 }
 
 /// q = r * h
@@ -150,43 +139,39 @@ unsafe fn gru_units<V: Vector, const N: usize>(
     let GruRef { hidden, w_xg, w_hg, b_g, w_xn, w_hn, b_n, b_hn, .. } = cell;
     let state = Columns::Values(h);
     unsafe {
-        let of = 2 * hidden;
-        let mut g = [start::<V, N>(b_g, unit, part), start(b_g, hidden + unit, part)];
-        let [r_x, z_x] = [unit, hidden + unit].map(|from| Rows { w: w_xg, of, from });
-        let [r_h, z_h] = [unit, hidden + unit].map(|from| Rows { w: w_hg, of, from });
-        let mut n = [start::<V, N>(b_n, unit, part)];
-        accumulate(&mut n, [Rows { w: w_xn, of: hidden, from: unit }], x, part);
-        accumulate(&mut g, [r_x, z_x], x, part);
-        let n_h = Rows { w: w_hn, of: hidden, from: unit };
-        let mut z;
+        let gate = |w, from| Rows { w, of: 2 * hidden, from };
+        let candidate = |w| Rows { w, of: hidden, from: unit };
+        let mut sums = [
+            start::<V, N>(b_g, unit, part),
+            start(b_g, hidden + unit, part),
+            start(b_n, unit, part),
+        ];
+        let of_x = [gate(w_xg, unit), gate(w_xg, hidden + unit), candidate(w_xn)];
+        accumulate(&mut sums, of_x, x, part);
+        let [r, mut z, mut n] = sums;
         match cell.reset {
             Reset::After => {
-                let at = at_once(h.len(), N);
-                let [first, rest] = [&h[..at], &h[at..]].map(Columns::Values);
-                let mut r_q_z = [g[0], start(b_hn, unit, part), g[1]];
-                accumulate(&mut r_q_z, [r_h, n_h, z_h], first, part);
-                let [r, q, last] = r_q_z;
-                let mut r_q = [r, q];
-                accumulate(&mut r_q, [r_h, n_h].map(|rows| rows.behind(at)), rest, part);
-                let [r, q] = r_q;
-                for ((n, r), q) in n[0].iter_mut().zip(r).zip(q) {
+                let mut sums = [r, start(b_hn, unit, part), z];
+                let of_h = [gate(w_hg, unit), candidate(w_hn), gate(w_hg, hidden + unit)];
+                accumulate(&mut sums, of_h, state, part);
+                let (r, q);
+                [r, q, z] = sums;
+                for ((n, r), q) in n.iter_mut().zip(r).zip(q) {
                     *n = n.add(activate(Sigmoid, r).mul(q));
                 }
-                let mut only = [last];
-                accumulate(&mut only, [z_h.behind(at)], rest, part);
-                [z] = only;
             }
             Reset::Before => {
-                let mut only = [g[1]];
-                accumulate(&mut only, [z_h], state, part);
-                accumulate(&mut n, [n_h], Columns::Values(q), part);
-                [z] = only;
+                let mut sum = [z];
+                accumulate(&mut sum, [gate(w_hg, hidden + unit)], state, part);
+                [z] = sum;
+                let mut sum = [n];
+                accumulate(&mut sum, [candidate(w_hn)], Columns::Values(q), part);
+                [n] = sum;
             }
         }
         for z in &mut z {
             *z = activate(Sigmoid, *z);
         }
-        let [mut n] = n;
         for n in &mut n {
             *n = activate(Tanh, *n);
         }
@@ -210,10 +195,8 @@ pub(super) unsafe fn lstm<V: Vector>(
     let (h, c, next) =
         (take(&mut memory, hidden), take(&mut memory, hidden), take(&mut memory, hidden));
     assert!(next.len() == hidden);
-    let several = unsafe { over_units!(hidden, h, next, lstm_units(cell, x, &*h, &mut *c)) };
-    if several {
-        copy(next, h);
-    }
+    let before = unsafe { over_units!(hidden, h, next, lstm_units(cell, x, &*h, &mut *c)) };
+    copy(next.split_at(before).0, h);
 }
 
 #[inline(always)]
@@ -234,7 +217,8 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
         }
         let of = 4 * hidden;
         accumulate(&mut gates, [i, f, g, o].map(|from| Rows { w: w_x, of, from }), x, part);
-        let at = at_once(h.len(), N);
+        // Where there are no registers for all gates, the one that is used last comes last.
+        let at = if 4 * N < V::REGISTERS { h.len() } else { 0 };
         let [first, rest] = [&h[..at], &h[at..]].map(Columns::Values);
         let rows = [i, f, g, o].map(|from| Rows { w: w_h, of, from });
         accumulate(&mut gates, rows, first, part);

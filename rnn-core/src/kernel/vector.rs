@@ -13,6 +13,8 @@ use crate::activation::approx::{ROWS, SCALE, TABLE};
 pub(super) trait Vector: Copy {
     /// How many.
     const LANES: usize;
+    /// Registers that there are.
+    const REGISTERS: usize;
     /// Selects the first lanes of a vector.
     type Mask: Copy;
 
@@ -93,6 +95,7 @@ unsafe fn cubic<V: Vector>([c0, c1, c2, c3]: [V; 4], f: V) -> V {
 
 impl Vector for __m512 {
     const LANES: usize = 16;
+    const REGISTERS: usize = 32;
     type Mask = __mmask16;
 
     #[inline(always)]
@@ -168,6 +171,8 @@ impl Vector for __m512 {
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn look_up(column: &[f32; ROWS], row: __m512i, negative: __mmask16) -> __m512 {
+    // Typed: a `_` among the upper 16 registers is written as one of 8 bits.
+    let _low: __m512;
     let mut entries = row;
     unsafe {
         core::arch::asm!(
@@ -179,7 +184,7 @@ unsafe fn look_up(column: &[f32; ROWS], row: __m512i, negative: __mmask16) -> __
             entries = inout(zmm_reg) entries,
             positive = in(kreg) !negative,
             negative = in(kreg) negative,
-            low = out(zmm_reg) _,
+            low = out(zmm_reg) _low,
             options(pure, readonly, nostack, preserves_flags),
         );
         _mm512_castsi512_ps(entries)
@@ -203,8 +208,9 @@ unsafe fn cubic_of_row(x: __m512, table: &Coefficients) -> __m512 {
         let f = _mm512_mask_cvtepi32_ps(_mm512_set1_ps(FRACTION as f32), within, f);
         // The low 5 bits of the row select within 32 rows, the sign between the two halves.
         let negative = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_set1_ps(-1.0));
+        // c3 first: the cubic begins with it, and look-ups come one after the other.
         let mut c = [f; 4];
-        for (c, column) in c.iter_mut().zip(&table.0) {
+        for (c, column) in c.iter_mut().zip(&table.0).rev() {
             *c = look_up(column, row, negative);
         }
         cubic(c, f)
@@ -213,6 +219,7 @@ unsafe fn cubic_of_row(x: __m512, table: &Coefficients) -> __m512 {
 
 impl Vector for __m256 {
     const LANES: usize = 8;
+    const REGISTERS: usize = 16;
     type Mask = __m256i;
 
     #[inline(always)]

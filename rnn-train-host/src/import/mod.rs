@@ -101,7 +101,7 @@ fn model(network: Network, description: Description, notes: &mut Vec<String>) ->
         names,
         channels,
         parameters,
-        integers: Vec::new(),
+        integers: Vec::new().into(),
         modules,
         biases,
         samples,

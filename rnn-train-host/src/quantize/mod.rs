@@ -21,6 +21,7 @@ use rnn_core::quant::block::{Format, Layout, Width};
 use rnn_core::quant::fixed::{O_BITS, Z_BITS};
 use rnn_core::scaling::Channel;
 
+use crate::aligned::Aligned;
 use crate::data::{Split, Table};
 use crate::model::Model;
 use rows::{Rows, integers, unit_of_narrow};
@@ -97,7 +98,7 @@ pub fn quantize_with(
     Ok(Model {
         header,
         parameters: Vec::new().into(),
-        integers: words,
+        integers: Aligned::behind(plan.scales(), &words),
         modules: Default::default(),
         biases: Vec::new(),
         ..model.clone()

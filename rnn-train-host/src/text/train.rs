@@ -198,7 +198,7 @@ pub fn train(
         names: vocabulary.names().to_vec(),
         channels: Vec::new(),
         parameters: parameters.into(),
-        integers: Vec::new(),
+        integers: Vec::new().into(),
         modules: Default::default(),
         biases: Vec::new(),
         samples: samples.collect(),

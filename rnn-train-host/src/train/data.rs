@@ -68,7 +68,7 @@ impl<'a> Data<'a> {
             samples: self.self_test_samples(header.self_tests),
             channels: self.channels.clone(),
             parameters: parameters.into(),
-            integers: Vec::new(),
+            integers: Vec::new().into(),
             modules: Default::default(),
             biases: Vec::new(),
             watch: None,

@@ -51,7 +51,7 @@ fn model(layers: Layers, inputs: usize, mode: Mode) -> Model {
             inputs
         ],
         parameters: parameters.into(),
-        integers: vec![],
+        integers: vec![].into(),
         modules: Default::default(),
         biases: vec![],
         samples: vec![],

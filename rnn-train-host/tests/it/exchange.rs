@@ -121,7 +121,7 @@ fn trained(task: Task, inputs: usize, window: usize, layers: Layers) -> Model {
         parameters: parameters.into(),
         modules: Default::default(),
         biases: vec![],
-        integers: vec![],
+        integers: vec![].into(),
         samples,
         watch: None,
     }

@@ -38,7 +38,7 @@ fn model(task: Task, layers: Layers, inputs: usize, limit: f32) -> Model {
         names: (0..inputs).map(|i| char::from(b'a' + i as u8).to_string()).collect(),
         channels: vec![Channel::IDENTITY; if forecast { inputs } else { 0 }],
         parameters: parameters.into(),
-        integers: Vec::new(),
+        integers: Vec::new().into(),
         modules: Default::default(),
         biases: Vec::new(),
         samples: (0..header.self_tests * header.sample_length()).map(|i| (i % 3) as f32).collect(),

@@ -46,7 +46,7 @@ fn model(log: &Table) -> Model {
         names: log.channels.clone(),
         channels: channels.collect(),
         parameters: parameters.into(),
-        integers: vec![],
+        integers: vec![].into(),
         modules: Default::default(),
         biases: vec![],
         samples: vec![],

@@ -31,7 +31,7 @@ fn in_mode(mode: Mode, kind: Kind, hidden: usize, seed: u64) -> Model {
         names,
         channels,
         parameters,
-        integers: vec![],
+        integers: vec![].into(),
         modules,
         biases: vec![],
         samples: vec![],
