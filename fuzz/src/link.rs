@@ -46,7 +46,9 @@ fn forged(content: &[u8]) -> Vec<u8> {
     let body = [content, &CRC.checksum(content).to_le_bytes()].concat();
     let mut line = vec![0; cobs::max_encoding_length(body.len()) + 1];
     let length = cobs::try_encode(&body, &mut line).expect("there is room");
-    line.truncate(length + 1);
+    // Behind 254 bytes without a zero the encoder leaves what it would go on with.
+    line.truncate(length);
+    line.push(0);
     line
 }
 

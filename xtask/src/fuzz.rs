@@ -56,7 +56,10 @@ fn fuzz(target: &'static Target, seconds: u64) -> Result<Line> {
     let kept = root().join("target/fuzz").join(target.name);
     fs::create_dir_all(&kept).with_context(|| format!("no folder {}", kept.display()))?;
     let mut command = nightly_cargo(&root());
-    command.args(["fuzz", "run", "--fuzz-dir", "fuzz", "--features", "libfuzzer", target.name]);
+    // In the profile of development: with all optimisations it takes half an hour until the core's
+    // vectors are instrumented.
+    command.args(["fuzz", "run", "--dev", "--fuzz-dir", "fuzz", "--features", "libfuzzer"]);
+    command.arg(target.name);
     command.arg(&kept).arg(root().join("fuzz/corpus").join(target.name)).arg("--").args(LIMITS);
     command.args([&format!("-max_total_time={seconds}"), "-print_final_stats=1"]);
 
