@@ -79,7 +79,7 @@ fn shift(m: u32, by: u32) -> u32 {
 /// e and m as they are where a number isn't denormal, nor 0.
 #[inline(always)]
 fn parts(x: u32) -> (u32, u32) {
-    (x / TOP & 0xFF, x & (TOP - 1) | TOP)
+    ((x / TOP) & 0xFF, x & (TOP - 1) | TOP)
 }
 
 /// a b, by bits.
@@ -209,7 +209,8 @@ mod tests {
     fn edges() -> Vec<f32> {
         let exponents = [0, 1, 2, 23, 24, 25, 102, 103, 126, 127, 128, 150, 151, 253, 254, 255];
         let fractions = [0, 1, 2, 0x3F_FFFF, 0x40_0000, 0x40_0001, 0x55_5555, 0x7F_FFFE, 0x7F_FFFF];
-        let each = |sign| exponents.iter().flat_map(move |e| fractions.map(|m| sign | e * TOP | m));
+        let each =
+            |sign| exponents.iter().flat_map(move |e| fractions.map(|m| sign | (e * TOP) | m));
         each(0).chain(each(SIGN)).map(f32::from_bits).collect()
     }
 
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn a_million_of_each_kind_is_as_the_machine_has_it() {
         let mut random = SplitMix64::new(1);
-        let near = |bits: u32, exponent: u32| bits & (SIGN | 0x07FF_FFFF) | exponent * TOP;
+        let near = |bits: u32, exponent: u32| bits & (SIGN | 0x07FF_FFFF) | (exponent * TOP);
         for _ in 0..1_000_000 {
             let [any, more] = [random.next_u64(), random.next_u64()];
             let [acc, a, b] = [any as u32, (any >> 32) as u32, more as u32];
