@@ -1,7 +1,7 @@
 //! The sums of the integers' kernel that runs here against their definition.
 
 use crate::kernel::integer::{self, IntegerWork, Kernel, LAYOUT, OneHot};
-use crate::quant::block::{Block, BlockRef, Format, Layout, Narrow, Width, unpaired};
+use crate::quant::block::{Block, BlockRef, Format, Width};
 use crate::quant::fixed::multiply_high;
 use crate::random::SplitMix64;
 
@@ -82,17 +82,8 @@ fn compare(block: Block, format: Format, random: &mut SplitMix64, mut words: &[i
 
 /// The sum of row i, weight by weight.
 fn sum(block: &BlockRef<'_>, hot: OneHot, v: &[i16], i: usize) -> Option<i32> {
-    let wide = |j| Some(i32::from(*block.wide.get(LAYOUT.place(block.wide_columns, i, j))?));
-    let narrow = |j| {
-        let place = LAYOUT.place(block.narrow_columns, i, j);
-        Some(match block.narrow {
-            Narrow::Bytes(w) => i32::from(*w.get(place)?),
-            Narrow::Halves(w) => i32::from(*w.get(place)?),
-            Narrow::Pairs(w) => {
-                unpaired(*w.get(Layout::pair_place(block.narrow_columns, i, j))?)[i % 2]
-            }
-        })
-    };
+    let wide = |j| block.wide_weight(i, j).map(i32::from);
+    let narrow = |j| block.narrow_weight(i, j).map(i32::from);
     let (of_wide, of_narrow) = v.split_at_checked(v.len() - block.narrow_columns)?;
     let mut sum = *block.bias.get(i)?;
     match hot {

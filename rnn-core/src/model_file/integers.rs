@@ -75,12 +75,10 @@ const fn sums(
     let columns = block.narrow;
     j = 0;
     while j < columns {
-        let place = layout.place(columns, row, j);
+        let place = format.place(columns, row, j);
         let w = match (format.width, layout) {
             (Width::Sixteen, _) => half(bytes, narrow_at, place) as i32,
-            (Width::Eight, Layout::Pairs) => {
-                unpaired(half(bytes, narrow_at, Layout::pair_place(columns, row, j)))[row % 2]
-            }
+            (Width::Eight, Layout::Pairs) => unpaired(half(bytes, narrow_at, place))[row % 2],
             (Width::Eight, _) => i8::from_le_bytes(at(bytes, narrow_at + place)) as i32,
         };
         sums.narrow += w.unsigned_abs() as u64;

@@ -7,7 +7,7 @@
 //! | 10 | task (u8): 1 forecast (linear readout), 2 text of characters, 3 text of words (softmax) |
 //! | 11 | number of layers L (u8), 1 to 16 |
 //! | 12 | number format (u8): 1 f32, 2 w8a16, 3 w16a16 |
-//! | 13 | layout of the tensors (u8): 1 plain column-major (f32); of integers 2 rows, 3 pairs, 4 panels: see [`Layout`] |
+//! | 13 | layout of the tensors (u8): 1 plain column-major (f32); of integers 2 rows, 3 pairs, 4 panels (of 16 bits; of 8 bits 5): see [`Layout`] |
 //! | 14 | mode (u8): 0 raw, 1 residual, 2 difference; 0 for text |
 //! | 15 | 1 if what PyTorch's format has beside is kept: names of modules, two biases; else 0 (u8) |
 //! | 16 | inputs I: channels, or symbols of the vocabulary (u32); there are as many outputs |
@@ -130,14 +130,16 @@ impl Numbers {
         match self {
             Numbers::Float => [1, 1],
             Numbers::Integer(Format { width, layout }) => {
+                let layout = match (layout, width) {
+                    (Layout::Rows, _) => 2,
+                    (Layout::Pairs, _) => 3,
+                    (Layout::Panels, Width::Sixteen) => 4,
+                    // 4 were tiles of two columns.
+                    (Layout::Panels, Width::Eight) => 5,
+                };
                 let width = match width {
                     Width::Eight => 2,
                     Width::Sixteen => 3,
-                };
-                let layout = match layout {
-                    Layout::Rows => 2,
-                    Layout::Pairs => 3,
-                    Layout::Panels => 4,
                 };
                 [width, layout]
             }
@@ -153,10 +155,10 @@ impl Numbers {
             3 => Width::Sixteen,
             _ => return Err(12),
         };
-        let layout = match bytes[1] {
-            2 => Layout::Rows,
-            3 => Layout::Pairs,
-            4 => Layout::Panels,
+        let layout = match (bytes[1], width) {
+            (2, _) => Layout::Rows,
+            (3, _) => Layout::Pairs,
+            (4, Width::Sixteen) | (5, Width::Eight) => Layout::Panels,
             _ => return Err(13),
         };
         Ok(Numbers::Integer(Format { width, layout }))

@@ -8,7 +8,7 @@
 //! nothing, and every kernel gives the same bits.
 //!
 //! Weights lie in tiles of R rows and two columns, tile after tile along the columns; what is missing
-//! of a tile are zeros. [`Layout`] says for whom which R is.
+//! of a tile are zeros. [`Layout`] says for whom which R is, and how 8-bit weights lie otherwise.
 
 use core::fmt;
 
@@ -23,7 +23,8 @@ pub enum Layout {
     /// of a column in neighbouring rows share 16 bits, 256 a + (b + 128): taken whole, and taken for a,
     /// they give the sums of both rows.
     Pairs,
-    /// R = 16, for vectors of a host.
+    /// R = 16, for vectors of a host. Tiles of 8-bit weights have four columns, which an instruction
+    /// multiplies at once; two that are left make a tile of two.
     Panels,
 }
 
@@ -38,17 +39,18 @@ impl Layout {
         }
     }
 
-    /// Where the weight of row i and column j lies among those of so many columns, counted in weights.
-    /// For 8-bit weights in [`Layout::Pairs`] see [`pair_place`](Self::pair_place).
+    /// Where the 16-bit weight of row i and column j lies among those of so many columns.
+    #[inline(always)]
     pub const fn place(self, columns: usize, i: usize, j: usize) -> usize {
-        let r = self.rows();
-        2 * r * (i / r * (columns / 2) + j / 2) + 2 * (i % r) + j % 2
+        self.place_in_tile(2, columns, i, j)
     }
 
-    /// Which of the pairs of 8-bit weights holds that of row i and column j.
-    pub const fn pair_place(columns: usize, i: usize, j: usize) -> usize {
-        let r = Layout::Pairs.rows();
-        r * (i / r * (columns / 2) + j / 2) + 2 * (i % r / 2) + j % 2
+    /// The same in tiles of so many columns. Where fewer are left, two, they make a tile of their own.
+    #[inline(always)]
+    const fn place_in_tile(self, width: usize, columns: usize, i: usize, j: usize) -> usize {
+        let (r, first) = (self.rows(), j - j % width);
+        let width = if first + width <= columns { width } else { 2 };
+        r * (i / r * columns + first) + width * (i % r) + j % width
     }
 }
 
@@ -98,6 +100,22 @@ pub struct Format {
     pub layout: Layout,
 }
 
+impl Format {
+    /// Where the narrow weight of row i and column j lies among those of so many columns, counted in
+    /// weights; in pairs where [`Layout::Pairs`] have 8 bits.
+    #[inline(always)]
+    pub const fn place(self, columns: usize, i: usize, j: usize) -> usize {
+        match (self.width, self.layout) {
+            (Width::Eight, Layout::Pairs) => {
+                let r = Layout::Pairs.rows();
+                r * (i / r * (columns / 2) + j / 2) + 2 * (i % r / 2) + j % 2
+            }
+            (Width::Eight, Layout::Panels) => self.layout.place_in_tile(4, columns, i, j),
+            (Width::Eight, Layout::Rows) | (Width::Sixteen, _) => self.layout.place(columns, i, j),
+        }
+    }
+}
+
 /// Rows and columns of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -135,11 +153,13 @@ impl Block {
 /// Narrow weights in memory.
 #[derive(Clone, Copy, Debug)]
 pub enum Narrow<'a> {
-    /// 8 bits, at their [`place`](Layout::place).
+    /// 8 bits in [`Layout::Rows`].
     Bytes(&'a [i8]),
+    /// 8 bits in [`Layout::Panels`].
+    Quads(&'a [i8]),
     /// 8 bits in [`Layout::Pairs`].
     Pairs(&'a [i16]),
-    /// 16 bits, at their place.
+    /// 16 bits.
     Halves(&'a [i16]),
 }
 
@@ -186,6 +206,7 @@ impl<'a> BlockRef<'a> {
         let (bias, multipliers, wide, narrow) =
             (next(bias), next(multipliers), next(wide), next(narrow));
         let halves = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
+        let bytes = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
         BlockRef {
             wide_columns: block.wide,
             narrow_columns: block.narrow,
@@ -197,8 +218,11 @@ impl<'a> BlockRef<'a> {
                 Format { width: Width::Eight, layout: Layout::Pairs } => {
                     Narrow::Pairs(halves(narrow))
                 }
-                Format { width: Width::Eight, .. } => {
-                    Narrow::Bytes(bytemuck::try_cast_slice(narrow).unwrap_or_default())
+                Format { width: Width::Eight, layout: Layout::Rows } => {
+                    Narrow::Bytes(bytes(narrow))
+                }
+                Format { width: Width::Eight, layout: Layout::Panels } => {
+                    Narrow::Quads(bytes(narrow))
                 }
                 Format { width: Width::Sixteen, .. } => Narrow::Halves(halves(narrow)),
             },
@@ -229,9 +253,25 @@ impl<'a> BlockRef<'a> {
             return;
         }
         for (i, out) in out.iter_mut().enumerate() {
-            let w = self.wide.get(self.layout.place(columns, i, symbol)).copied().unwrap_or(0);
+            let w = self.wide_weight(i, symbol).unwrap_or(0);
             *out += i32::from(w) * i32::from(one);
         }
+    }
+
+    /// Wide weight of row i and column j.
+    #[inline(always)]
+    pub fn wide_weight(&self, i: usize, j: usize) -> Option<i16> {
+        self.wide.get(self.layout.place(self.wide_columns, i, j)).copied()
+    }
+
+    /// Narrow weight of row i and column j.
+    pub fn narrow_weight(&self, i: usize, j: usize) -> Option<i16> {
+        let place = |width| Format { width, layout: self.layout }.place(self.narrow_columns, i, j);
+        Some(match self.narrow {
+            Narrow::Bytes(w) | Narrow::Quads(w) => i16::from(*w.get(place(Width::Eight))?),
+            Narrow::Pairs(w) => unpaired(*w.get(place(Width::Eight))?)[i % 2] as i16,
+            Narrow::Halves(w) => *w.get(place(Width::Sixteen))?,
+        })
     }
 }
 
@@ -245,6 +285,8 @@ pub const fn row_bound(bias: i32, sum_of_weights: u64) -> u64 {
 mod tests {
     use super::*;
 
+    const PAIRS: Format = Format { width: Width::Eight, layout: Layout::Pairs };
+
     #[test]
     fn pairs_come_back() {
         for a in -127..=127 {
@@ -257,12 +299,19 @@ mod tests {
     #[test]
     fn every_weight_has_a_place_of_its_own() {
         for layout in [Layout::Rows, Layout::Pairs, Layout::Panels] {
-            let block = Block { rows: 37, wide: 0, narrow: 6 };
-            let rows = block.padded_rows(layout);
-            let mut places: Vec<usize> =
-                (0..rows).flat_map(|i| (0..6).map(move |j| layout.place(6, i, j))).collect();
-            places.sort();
-            assert!(places.iter().copied().eq(0..rows * 6), "{layout:?}");
+            for width in [Width::Eight, Width::Sixteen] {
+                let format = Format { width, layout };
+                for columns in [2, 4, 6, 8] {
+                    let block = Block { rows: 37, wide: 0, narrow: columns };
+                    let rows = block.padded_rows(layout);
+                    // The two weights of a pair share a place.
+                    let step = if format == PAIRS { 2 } else { 1 };
+                    let place = |i| (0..columns).map(move |j| format.place(columns, i, j));
+                    let mut places: Vec<usize> = (0..rows).step_by(step).flat_map(place).collect();
+                    places.sort();
+                    assert!(places.iter().copied().eq(0..rows / step * columns), "{format:?}");
+                }
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Weights into their places, and back.
 
-use super::block::{Block, BlockRef, Format, Layout, Narrow, Width, paired, unpaired};
+use super::block::{Block, Format, Layout, Width, paired, unpaired};
 use super::network::{IntegerNetwork, Plan};
 use crate::cell::take;
 
@@ -64,17 +64,17 @@ impl<'a> Writer<'a> {
     }
 
     fn put_narrow(&mut self, i: usize, j: usize, w: i16) {
-        let (Format { width, layout }, columns) = (self.format, self.block.narrow);
-        let place = layout.place(columns, i, j);
-        match (width, layout) {
-            (Width::Sixteen, _) => bytemuck::cast_slice_mut::<i32, i16>(self.narrow)[place] = w,
-            (Width::Eight, Layout::Pairs) => {
-                let pairs: &mut [i16] = bytemuck::cast_slice_mut(self.narrow);
-                let pair = &mut pairs[Layout::pair_place(columns, i, j)];
+        let place = self.format.place(self.block.narrow, i, j);
+        match self.format {
+            Format { width: Width::Sixteen, .. } => {
+                bytemuck::cast_slice_mut::<i32, i16>(self.narrow)[place] = w;
+            }
+            Format { layout: Layout::Pairs, .. } => {
+                let pair = &mut bytemuck::cast_slice_mut::<i32, i16>(self.narrow)[place];
                 let [a, b] = unpaired(*pair).map(|w| w as i8);
                 *pair = if i.is_multiple_of(2) { paired(w as i8, b) } else { paired(a, w as i8) };
             }
-            (Width::Eight, _) => bytemuck::cast_slice_mut::<i32, i8>(self.narrow)[place] = w as i8,
+            _ => bytemuck::cast_slice_mut::<i32, i8>(self.narrow)[place] = w as i8,
         }
     }
 }
@@ -96,8 +96,12 @@ pub fn repack(network: &IntegerNetwork<'_>, layout: Layout, words: &mut [i32]) -
         for i in 0..block.rows {
             writer.bias[i] = from.bias[i];
             writer.multipliers[i] = from.multipliers[i];
-            (0..block.wide).for_each(|j| writer.put_wide(i, j, from.wide_weight(i, j)));
-            (0..block.narrow).for_each(|j| writer.put_narrow(i, j, from.narrow_weight(i, j)));
+            for j in 0..block.wide {
+                writer.put_wide(i, j, from.wide_weight(i, j).unwrap_or_default());
+            }
+            for j in 0..block.narrow {
+                writer.put_narrow(i, j, from.narrow_weight(i, j).unwrap_or_default());
+            }
         }
     }
     true
@@ -107,21 +111,4 @@ pub fn repack(network: &IntegerNetwork<'_>, layout: Layout, words: &mut [i32]) -
 fn numbered(weights: &[i16], columns: usize) -> impl Iterator<Item = (usize, usize, i16)> + '_ {
     let rows = weights.chunks_exact(columns.max(1)).enumerate();
     rows.flat_map(|(i, row)| row.iter().enumerate().map(move |(j, &w)| (i, j, w)))
-}
-
-impl BlockRef<'_> {
-    /// Wide weight of row i and column j.
-    pub fn wide_weight(&self, i: usize, j: usize) -> i16 {
-        self.wide[self.layout.place(self.wide_columns, i, j)]
-    }
-
-    /// Narrow weight of row i and column j.
-    pub fn narrow_weight(&self, i: usize, j: usize) -> i16 {
-        let columns = self.narrow_columns;
-        match self.narrow {
-            Narrow::Bytes(w) => w[self.layout.place(columns, i, j)].into(),
-            Narrow::Halves(w) => w[self.layout.place(columns, i, j)],
-            Narrow::Pairs(w) => unpaired(w[Layout::pair_place(columns, i, j)])[i % 2] as i16,
-        }
-    }
 }

@@ -23,6 +23,7 @@ impl Kernel for Portable {
         if !narrow.is_empty() {
             match block.narrow {
                 Narrow::Bytes(w) => add(r, w, narrow, out),
+                Narrow::Quads(w) => add_quads(w, narrow, out),
                 Narrow::Halves(w) => add(r, w, narrow, out),
                 Narrow::Pairs(w) => add_pairs(w, narrow, out),
             }
@@ -58,6 +59,20 @@ fn add<W: Copy + Into<i32>>(r: usize, w: &[W], x: &[i16], out: &mut [i32]) {
             (tile, w) = w.split_at_checked(r).unwrap_or_default();
             for (out, &[w_0, w_1]) in out.iter_mut().zip(tile) {
                 *out += w_0.into() * i32::from(x_0) + w_1.into() * i32::from(x_1);
+            }
+        }
+    }
+}
+
+/// The same for 8-bit weights in panels.
+#[inline(always)]
+fn add_quads(mut w: &[i8], x: &[i16], out: &mut [i32]) {
+    for out in out.as_chunks_mut::<{ Layout::Panels.rows() }>().0 {
+        for x in x.chunks(4) {
+            let tile;
+            (tile, w) = w.split_at_checked(out.len() * x.len()).unwrap_or_default();
+            for (out, w) in out.iter_mut().zip(tile.chunks(x.len().max(1))) {
+                *out += w.iter().zip(x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum::<i32>();
             }
         }
     }

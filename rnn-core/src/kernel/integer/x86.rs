@@ -96,7 +96,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
         let (rows, columns) = (out.len(), block.narrow_columns);
         let wide = if hot.is_some() { 0 } else { block.wide_columns };
         let narrow = match block.narrow {
-            Narrow::Bytes(w) => w.len(),
+            Narrow::Bytes(w) | Narrow::Quads(w) => w.len(),
             Narrow::Halves(w) | Narrow::Pairs(w) => w.len(),
         };
         let fits = block.layout == Layout::Panels
@@ -121,15 +121,17 @@ impl<V: Lanes> Kernel for Vectors<V> {
             starts,
             multipliers: block.multipliers.as_ptr(),
             out: out.as_mut_ptr(),
-            wide: Product { w: block.wide.as_ptr(), x, pairs: wide / 2 },
+            wide: Product { w: block.wide.as_ptr(), x, columns: wide },
         };
-        let (x, pairs, tiles) = (x.wrapping_add(wide), columns / 2, out.len() / ROWS);
+        let (x, tiles) = (x.wrapping_add(wide), out.len() / ROWS);
         // SAFETY: the sizes were checked; the form's instructions are there.
         unsafe {
             match block.narrow {
-                Narrow::Bytes(w) => all::<V, i8>(rows, Product { w: w.as_ptr(), x, pairs }, tiles),
+                Narrow::Bytes(w) | Narrow::Quads(w) => {
+                    all::<V, i8>(rows, Product { w: w.as_ptr(), x, columns }, tiles);
+                }
                 Narrow::Halves(w) | Narrow::Pairs(w) => {
-                    all::<V, i16>(rows, Product { w: w.as_ptr(), x, pairs }, tiles)
+                    all::<V, i16>(rows, Product { w: w.as_ptr(), x, columns }, tiles)
                 }
             }
         }
@@ -183,26 +185,61 @@ impl<V: Lanes> Vectors<V> {
     }
 }
 
+/// Parts of a tile's sums: see [`Lanes::joined`].
+type Parts<V> = [V; 3];
+
 /// Weights of 8 or 16 bits.
 trait Weight: Copy {
-    /// Those of a tile.
+    /// Columns of a tile; two that are left make one of their own.
+    const COLUMNS: usize = 2;
+
+    /// Those of a tile of two columns.
     ///
     /// # Safety
     /// They are there.
-    unsafe fn tile<V: Lanes>(w: *const Self) -> V;
-}
+    unsafe fn pair<V: Lanes>(w: *const Self) -> V;
 
-impl Weight for i8 {
+    /// The products of the tiles from column j on.
+    ///
+    /// # Safety
+    /// As for [`all`]; the columns are there.
     #[inline(always)]
-    unsafe fn tile<V: Lanes>(w: *const Self) -> V {
-        unsafe { V::bytes(w) }
+    unsafe fn add_tiles<V: Lanes, const T: usize>(
+        sums: &mut [Parts<V>; T],
+        product: Product<Self>,
+        j: usize,
+    ) {
+        unsafe { add_pairs(sums, product, j) }
     }
 }
 
 impl Weight for i16 {
     #[inline(always)]
-    unsafe fn tile<V: Lanes>(w: *const Self) -> V {
+    unsafe fn pair<V: Lanes>(w: *const Self) -> V {
         unsafe { V::load(w.cast()) }
+    }
+}
+
+impl Weight for i8 {
+    const COLUMNS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn pair<V: Lanes>(w: *const Self) -> V {
+        unsafe { V::bytes(w) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_tiles<V: Lanes, const T: usize>(
+        sums: &mut [Parts<V>; T],
+        Product { w, x, columns }: Product<Self>,
+        j: usize,
+    ) {
+        unsafe {
+            let x = V::quad(x.add(j));
+            for (t, sum) in sums.iter_mut().enumerate() {
+                *sum = V::add_quads(*sum, w.add(ROWS * (t * columns + j)), x);
+            }
+        }
     }
 }
 
@@ -211,7 +248,7 @@ impl Weight for i16 {
 struct Product<W> {
     w: *const W,
     x: *const i16,
-    pairs: usize,
+    columns: usize,
 }
 
 /// What belongs to the rows from some one on.
@@ -248,8 +285,8 @@ unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut t
             rows.starts = rows.starts.wrapping_add(now * ROWS);
             rows.multipliers = rows.multipliers.wrapping_add(now * ROWS);
             rows.out = rows.out.wrapping_add(now * ROWS);
-            rows.wide.w = rows.wide.w.wrapping_add(now * 2 * ROWS * rows.wide.pairs);
-            narrow.w = narrow.w.wrapping_add(now * 2 * ROWS * narrow.pairs);
+            rows.wide.w = rows.wide.w.wrapping_add(now * ROWS * rows.wide.columns);
+            narrow.w = narrow.w.wrapping_add(now * ROWS * narrow.columns);
         }
     }
 }
@@ -264,16 +301,16 @@ unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
     narrow: Product<W>,
 ) {
     unsafe {
-        let mut sums = [[V::splat(0); T]; P];
-        for (t, sum) in sums[0].iter_mut().enumerate() {
+        let mut sums = [[[V::splat(0); 3]; T]; P];
+        for (t, [sum, ..]) in sums[0].iter_mut().enumerate() {
             *sum = V::load(rows.starts.add(t * ROWS));
         }
         add(&mut sums, rows.wide);
         add(&mut sums, narrow);
         for t in 0..T {
-            let mut sum = sums[0][t];
-            for part in sums.iter().skip(1) {
-                sum = sum + part[t];
+            let mut sum = V::joined(sums[0][t]);
+            for parts in sums.iter().skip(1) {
+                sum = sum + V::joined(parts[t]);
             }
             let m = V::load(rows.multipliers.add(t * ROWS));
             sum.multiply_high(m).store(rows.out.add(t * ROWS));
@@ -287,41 +324,41 @@ unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
 /// As for [`all`].
 #[inline(always)]
 unsafe fn add<V: Lanes, W: Weight, const T: usize, const P: usize>(
-    sums: &mut [[V; T]; P],
+    sums: &mut [[Parts<V>; T]; P],
     product: Product<W>,
 ) {
-    let Product { w, x, pairs } = product;
-    let x: *const i32 = x.cast();
-    let whole = pairs - pairs % P;
-    // SAFETY: as for the function: j is below `pairs`.
+    let tiles = product.columns / W::COLUMNS;
+    let whole = tiles - tiles % P;
+    // SAFETY: as for the function: the columns are there.
     unsafe {
         for j in (0..whole).step_by(P) {
             for (p, sums) in sums.iter_mut().enumerate() {
-                add_pair(sums, w, x, j + p, pairs);
+                W::add_tiles(sums, product, W::COLUMNS * (j + p));
             }
         }
-        for j in whole..pairs {
-            add_pair(&mut sums[0], w, x, j, pairs);
+        for j in whole..tiles {
+            W::add_tiles(&mut sums[0], product, W::COLUMNS * j);
+        }
+        if product.columns % W::COLUMNS != 0 {
+            add_pairs(&mut sums[0], product, W::COLUMNS * tiles);
         }
     }
 }
 
-/// The products of pair j of columns.
+/// The products of columns j and j + 1.
 ///
 /// # Safety
-/// As for [`all`], j below `pairs`.
+/// As for [`all`]; the columns are there.
 #[inline(always)]
-unsafe fn add_pair<V: Lanes, W: Weight, const T: usize>(
-    sums: &mut [V; T],
-    w: *const W,
-    x: *const i32,
+unsafe fn add_pairs<V: Lanes, W: Weight, const T: usize>(
+    sums: &mut [Parts<V>; T],
+    Product { w, x, columns }: Product<W>,
     j: usize,
-    pairs: usize,
 ) {
     unsafe {
-        let x = V::splat(x.add(j).read_unaligned());
-        for (t, sum) in sums.iter_mut().enumerate() {
-            *sum = sum.add_products(W::tile(w.add(2 * ROWS * (t * pairs + j))), x);
+        let x = V::splat(x.add(j).cast::<i32>().read_unaligned());
+        for (t, [sum, ..]) in sums.iter_mut().enumerate() {
+            *sum = sum.add_products(W::pair(w.add(ROWS * (t * columns + j))), x);
         }
     }
 }

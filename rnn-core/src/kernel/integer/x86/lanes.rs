@@ -19,6 +19,12 @@ pub(in crate::kernel::integer) trait Lanes: Number {
     unsafe fn store(self, to: *mut i32);
     /// 32 bytes as numbers of 16 bits.
     unsafe fn bytes(from: *const i8) -> Self;
+    /// Four numbers, as [`add_quads`](Self::add_quads) takes them.
+    unsafe fn quad(x: *const i16) -> [Self; 2];
+    /// `parts` with the products of x and of 16 rows' bytes of four columns, which are `w`.
+    unsafe fn add_quads(parts: [Self; 3], w: *const i8, x: [Self; 2]) -> [Self; 3];
+    /// The sums that `parts` are parts of.
+    unsafe fn joined(parts: [Self; 3]) -> Self;
     /// 16 numbers of 16 bits as numbers of 32.
     unsafe fn widen(from: *const i16) -> Self;
     /// The lower halves of the numbers.
@@ -27,6 +33,32 @@ pub(in crate::kernel::integer) trait Lanes: Number {
     unsafe fn add_products(self, a: Self, b: Self) -> Self;
     /// (self m + 2^31) >> 32
     unsafe fn multiply_high(self, m: Self) -> Self;
+}
+
+/// Which bytes of four numbers of 16 bits go to each of two numbers of 32: the first and the third
+/// number, the second and the fourth; the lower bytes, the upper ones.
+const EVEN: i64 = 0x05_04_01_00_05_04_01_00;
+const ODD: i64 = 0x07_06_03_02_07_06_03_02;
+const LOWER: i64 = 0x06_04_02_00_06_04_02_00;
+const UPPER: i64 = 0x07_05_03_01_07_05_03_01;
+
+/// sum + a_0 b_0 + a_1 b_1 by one instruction: of the intrinsic the compiler makes two where it likes.
+///
+/// # Safety
+/// The processor has AVX-512 with VNNI.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+unsafe fn multiply_add(mut sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    unsafe {
+        core::arch::asm!(
+            "vpdpwssd {sum}, {a}, {b}",
+            sum = inout(zmm_reg) sum,
+            a = in(zmm_reg) a,
+            b = in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
 }
 
 /// AVX-512, with VNNI or without.
@@ -52,6 +84,47 @@ impl<const VNNI: bool> Lanes for Zmm<VNNI> {
     }
 
     #[inline(always)]
+    unsafe fn quad(x: *const i16) -> [Self; 2] {
+        unsafe {
+            let x = _mm512_set1_epi64(x.cast::<i64>().read_unaligned());
+            let [a, b] = if VNNI { [LOWER, UPPER] } else { [EVEN, ODD] };
+            let a = _mm512_shuffle_epi8(x, _mm512_set1_epi64(a));
+            let b = _mm512_shuffle_epi8(x, _mm512_set1_epi64(b));
+            // The instruction takes them without signs: 256 (upper + 128) + lower.
+            [Zmm(a), Zmm(if VNNI { _mm512_xor_si512(b, _mm512_set1_epi8(-128)) } else { b })]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_quads([a, b, c]: [Self; 3], w: *const i8, [x, y]: [Self; 2]) -> [Self; 3] {
+        unsafe {
+            let w = _mm512_loadu_si512(w.cast());
+            if VNNI {
+                let a = _mm512_dpbusd_epi32(a.0, x.0, w);
+                let b = _mm512_dpbusd_epi32(b.0, y.0, w);
+                let c = _mm512_dpbusd_epi32(c.0, _mm512_set1_epi8(1), w);
+                [Zmm(a), Zmm(b), Zmm(c)]
+            } else {
+                let even = Zmm(_mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(w)));
+                let odd = Zmm(_mm512_srai_epi16::<8>(w));
+                [a.add_products(even, x).add_products(odd, y), b, c]
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn joined([a, b, c]: [Self; 3]) -> Self {
+        unsafe {
+            if VNNI {
+                let upper = _mm512_sub_epi32(b.0, _mm512_slli_epi32::<7>(c.0));
+                Zmm(_mm512_add_epi32(a.0, _mm512_slli_epi32::<8>(upper)))
+            } else {
+                a
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn widen(from: *const i16) -> Self {
         unsafe { Zmm(_mm512_cvtepi16_epi32(_mm256_loadu_si256(from.cast()))) }
     }
@@ -65,7 +138,7 @@ impl<const VNNI: bool> Lanes for Zmm<VNNI> {
     unsafe fn add_products(self, a: Self, b: Self) -> Self {
         unsafe {
             Zmm(if VNNI {
-                _mm512_dpwssd_epi32(self.0, a.0, b.0)
+                multiply_add(self.0, a.0, b.0)
             } else {
                 _mm512_add_epi32(self.0, _mm512_madd_epi16(a.0, b.0))
             })
@@ -110,6 +183,32 @@ impl Lanes for Two {
             let (a, b) = (_mm_loadu_si128(from.cast()), _mm_loadu_si128(from.add(16).cast()));
             Two([_mm256_cvtepi8_epi16(a), _mm256_cvtepi8_epi16(b)])
         }
+    }
+
+    #[inline(always)]
+    unsafe fn quad(x: *const i16) -> [Self; 2] {
+        unsafe {
+            let x = _mm256_set1_epi64x(x.cast::<i64>().read_unaligned());
+            let a = _mm256_shuffle_epi8(x, _mm256_set1_epi64x(EVEN));
+            let b = _mm256_shuffle_epi8(x, _mm256_set1_epi64x(ODD));
+            [Two([a; 2]), Two([b; 2])]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_quads([a, b, c]: [Self; 3], w: *const i8, [x, y]: [Self; 2]) -> [Self; 3] {
+        unsafe {
+            let Two([u, v]) = Self::load(w.cast());
+            let (s, t) = (_mm256_slli_epi16::<8>(u), _mm256_slli_epi16::<8>(v));
+            let even = Two([_mm256_srai_epi16::<8>(s), _mm256_srai_epi16::<8>(t)]);
+            let odd = Two([_mm256_srai_epi16::<8>(u), _mm256_srai_epi16::<8>(v)]);
+            [a.add_products(even, x).add_products(odd, y), b, c]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn joined([a, _, _]: [Self; 3]) -> Self {
+        a
     }
 
     #[inline(always)]
