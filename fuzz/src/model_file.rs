@@ -147,6 +147,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("characters", model(characters, &[(before, 2)], 4)),
         ("w8a16_rows", integers(raw, &[(elman, 3)], 1, Width::Eight, Layout::Rows)),
         ("w8a16_pairs", integers(raw, &[(Kind::Lstm, 2)], 1, Width::Eight, Layout::Pairs)),
+        ("w8a16_panels", integers(raw, &[(Kind::Lstm, 3)], 1, Width::Eight, Layout::Panels)),
         ("w16a16_panels", integers(words, &[(before, 2)], 3, Width::Sixteen, Layout::Panels)),
     ];
     let file = |model: &Model| model.to_bytes().expect("a small model");

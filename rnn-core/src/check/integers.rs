@@ -3,6 +3,7 @@
 use crate::kernel::integer::{self, IntegerWork, Kernel, LAYOUT, OneHot};
 use crate::quant::block::{Block, BlockRef, Format, Width};
 use crate::quant::fixed::multiply_high;
+use crate::quant::set_offsets;
 use crate::random::SplitMix64;
 
 /// Words of the largest block; they fit into the smallest chip.
@@ -52,6 +53,7 @@ fn fill(block: Block, format: Format, random: &mut SplitMix64, words: &mut [i32]
             (a << 16 | b) as i32
         };
     }
+    set_offsets(block, format, words);
 }
 
 fn compare(block: Block, format: Format, random: &mut SplitMix64, mut words: &[i32]) -> u32 {

@@ -5,7 +5,7 @@ use crate::quant::Plan;
 use crate::quant::block::{Block, Format, Layout, Width, row_bound, unpaired};
 
 /// The word, counted from the tensors' first one at byte `first`, that makes a file unusable: a scale that
-/// isn't finite and above 0, a negative multiplier, the bias of a row whose sum could overflow.
+/// isn't finite and above 0, a negative multiplier, the bias of a row whose sum could overflow, an offset that isn't its row's.
 pub(super) const fn unusable(plan: &Plan, bytes: &[u8], first: usize) -> Option<usize> {
     let mut word = 0;
     while word < plan.scales() {
@@ -30,7 +30,15 @@ pub(super) const fn unusable(plan: &Plan, bytes: &[u8], first: usize) -> Option<
                 }
                 let bias = u32_at(bytes, first + 4 * (word + row)) as i32;
                 let tensors = first + 4 * (word + biases + multipliers);
-                let sums = sums(block, plan.format, bytes, tensors, tensors + 4 * wide, row);
+                let offsets = block.offsets(plan.format);
+                let narrow_at = tensors + 4 * (wide + offsets);
+                let sums = sums(block, plan.format, bytes, tensors, narrow_at, row);
+                if offsets > 0 {
+                    let offset = u32_at(bytes, tensors + 4 * (wide + row)) as i32;
+                    if offset != sums.narrow_offset {
+                        return Some(word + biases + multipliers + wide + row);
+                    }
+                }
                 let wide_bound = match one {
                     Some(one) => sums.wide_largest * one as u64,
                     None => sums.wide << 15,
@@ -53,6 +61,8 @@ struct Sums {
     wide: u64,
     wide_largest: u64,
     narrow: u64,
+    /// -2^15 times the sum of the weights themselves.
+    narrow_offset: i32,
 }
 
 const fn sums(
@@ -64,7 +74,7 @@ const fn sums(
     row: usize,
 ) -> Sums {
     let layout = format.layout;
-    let mut sums = Sums { wide: 0, wide_largest: 0, narrow: 0 };
+    let mut sums = Sums { wide: 0, wide_largest: 0, narrow: 0, narrow_offset: 0 };
     let mut j = 0;
     while j < block.wide {
         let w = half(bytes, wide_at, layout.place(block.wide, row, j)).unsigned_abs() as u64;
@@ -82,6 +92,7 @@ const fn sums(
             (Width::Eight, _) => i8::from_le_bytes(at(bytes, narrow_at + place)) as i32,
         };
         sums.narrow += w.unsigned_abs() as u64;
+        sums.narrow_offset = sums.narrow_offset.wrapping_sub(w << 15);
         j += 1;
     }
     sums

@@ -146,7 +146,20 @@ impl Block {
     #[inline(always)]
     pub const fn words(self, format: Format) -> [usize; 4] {
         let rows = self.padded_rows(format.layout);
-        [rows, rows, rows * self.wide / 2, rows * self.narrow * format.width.bytes() / 4]
+        let narrow = rows * self.narrow * format.width.bytes() / 4;
+        [rows, rows, rows * self.wide / 2, self.offsets(format) + narrow]
+    }
+
+    /// How many of the narrow weights' words come before them: see [`Narrow::Quads`].
+    #[inline(always)]
+    pub const fn offsets(self, format: Format) -> usize {
+        match format {
+            Format { width: Width::Eight, layout } if self.narrow > 0 => match layout {
+                Layout::Panels => self.padded_rows(layout),
+                Layout::Rows | Layout::Pairs => 0,
+            },
+            _ => 0,
+        }
     }
 }
 
@@ -155,8 +168,9 @@ impl Block {
 pub enum Narrow<'a> {
     /// 8 bits in [`Layout::Rows`].
     Bytes(&'a [i8]),
-    /// 8 bits in [`Layout::Panels`].
-    Quads(&'a [i8]),
+    /// 8 bits in [`Layout::Panels`], and what turns a row's products with x + 2^15, numbers without signs,
+    /// to those with x: -2^15 times the sum of its weights.
+    Quads(&'a [i8], &'a [i32]),
     /// 8 bits in [`Layout::Pairs`].
     Pairs(&'a [i16]),
     /// 16 bits.
@@ -222,7 +236,9 @@ impl<'a> BlockRef<'a> {
                     Narrow::Bytes(bytes(narrow))
                 }
                 Format { width: Width::Eight, layout: Layout::Panels } => {
-                    Narrow::Quads(bytes(narrow))
+                    let offsets = block.offsets(format);
+                    let (offsets, w) = narrow.split_at_checked(offsets).unwrap_or_default();
+                    Narrow::Quads(bytes(w), offsets)
                 }
                 Format { width: Width::Sixteen, .. } => Narrow::Halves(halves(narrow)),
             },
@@ -268,7 +284,7 @@ impl<'a> BlockRef<'a> {
     pub fn narrow_weight(&self, i: usize, j: usize) -> Option<i16> {
         let place = |width| Format { width, layout: self.layout }.place(self.narrow_columns, i, j);
         Some(match self.narrow {
-            Narrow::Bytes(w) | Narrow::Quads(w) => i16::from(*w.get(place(Width::Eight))?),
+            Narrow::Bytes(w) | Narrow::Quads(w, _) => i16::from(*w.get(place(Width::Eight))?),
             Narrow::Pairs(w) => unpaired(*w.get(place(Width::Eight))?)[i % 2] as i16,
             Narrow::Halves(w) => *w.get(place(Width::Sixteen))?,
         })

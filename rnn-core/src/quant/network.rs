@@ -139,6 +139,11 @@ impl Plan {
         if self.symbols { 1 } else { self.inputs }
     }
 
+    /// Whether these are words of a network of integers.
+    const fn fits(&self, words: &[i32]) -> bool {
+        self.is_integer() && words.len() == self.words()
+    }
+
     /// The number that stands for the 1 of a one-hot input of this scale; `None` for inputs that are
     /// numbers.
     pub const fn one(&self, scale: f32) -> Option<i16> {
@@ -170,31 +175,76 @@ pub enum Inputs<'a> {
     Symbol(u16),
 }
 
+/// A plan as a value, or as a type: of that network's steps only the code for these cells and sizes is
+/// compiled.
+pub trait Planned: Copy {
+    /// The plan.
+    fn plan(&self) -> &Plan;
+
+    /// Words of the cells' memories.
+    #[inline(always)]
+    fn cell_memories(&self) -> usize {
+        self.plan().cell_memories(self.plan().layers.count())
+    }
+}
+
+/// A plan as a value, with what every step asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTimePlan {
+    plan: Plan,
+    cell_memories: usize,
+}
+
+impl Planned for RunTimePlan {
+    #[inline(always)]
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    #[inline(always)]
+    fn cell_memories(&self) -> usize {
+        self.cell_memories
+    }
+}
+
 /// A network on the words of a model file.
 #[derive(Clone, Copy, Debug)]
-pub struct IntegerNetwork<'a> {
-    plan: Plan,
+pub struct IntegerNetwork<'a, P = RunTimePlan> {
+    plan: P,
     words: &'a [i32],
-    /// Words of the cells' memories.
-    cell_memories: usize,
 }
 
 impl<'a> IntegerNetwork<'a> {
     /// `None` when there aren't as many words as [`Plan::words`], or a cell has no integer form.
     pub const fn new(plan: Plan, words: &'a [i32]) -> Option<Self> {
-        let fits = plan.is_integer() && words.len() == plan.words();
+        if !plan.fits(words) {
+            return None;
+        }
         let cell_memories = plan.cell_memories(plan.layers.count());
-        if fits { Some(IntegerNetwork { plan, words, cell_memories }) } else { None }
+        Some(IntegerNetwork { plan: RunTimePlan { plan, cell_memories }, words })
+    }
+}
+
+impl<'a, P: Planned> IntegerNetwork<'a, P> {
+    /// [`new`](IntegerNetwork::new) for a plan that is a type.
+    pub fn of(plan: P, words: &'a [i32]) -> Option<Self> {
+        plan.plan().fits(words).then_some(IntegerNetwork { plan, words })
     }
 
     /// Sizes and format.
-    pub const fn plan(&self) -> &Plan {
-        &self.plan
+    #[inline(always)]
+    pub fn plan(&self) -> &Plan {
+        self.plan.plan()
+    }
+
+    /// The tensors.
+    pub const fn words(&self) -> &'a [i32] {
+        self.words
     }
 
     /// How many units of input `i`'s 16-bit number make up 1; for symbols (`i` = 0) what stands for 1.
     pub fn scale(&self, i: usize) -> f32 {
-        let scales = self.words.get(..self.plan.scales()).unwrap_or_default();
+        let scales = self.words.get(..self.plan().scales()).unwrap_or_default();
         f32::from_bits(scales.get(i).copied().unwrap_or(0) as u32)
     }
 
@@ -219,9 +269,9 @@ impl<'a> IntegerNetwork<'a> {
 
     /// h of the uppermost cell, in 2^-15.
     pub fn h<'m>(&self, memory: &'m [i32]) -> &'m [i16] {
-        let plan = &self.plan;
+        let plan = self.plan();
         let last = plan.layers.count() - 1;
-        let from = self.cell_memories - plan.cell_memory(last);
+        let from = self.plan.cell_memories() - plan.cell_memory(last);
         let memory = memory.get(from..).unwrap_or_default();
         let v: &[i16] = bytemuck::try_cast_slice(memory).unwrap_or_default();
         let inputs = plan.inputs_in_place(last);
@@ -229,8 +279,8 @@ impl<'a> IntegerNetwork<'a> {
     }
 
     /// All blocks with their tensors, in the order of the file.
-    pub(super) fn all_blocks(&self) -> impl Iterator<Item = (Block, BlockRef<'a>)> + use<'a> {
-        let plan = self.plan;
+    pub(super) fn all_blocks(&self) -> impl Iterator<Item = (Block, BlockRef<'a>)> + use<'a, P> {
+        let plan = *self.plan();
         let (_, mut words) = self.words.split_at_checked(plan.scales()).unwrap_or_default();
         let blocks = (0..=plan.layers.count()).flat_map(move |i| plan.blocks(i));
         blocks.map(move |block| (block, BlockRef::take(block, plan.format, &mut words)))
@@ -247,22 +297,22 @@ const fn rounded(v: f32) -> i16 {
 }
 
 /// [`IntegerNetwork::step`].
-struct Step<'a, 'm> {
-    network: &'a IntegerNetwork<'a>,
+struct Step<'a, 'm, P> {
+    network: &'a IntegerNetwork<'a, P>,
     x: Inputs<'a>,
     memory: &'m mut [i32],
 }
 
-impl IntegerWork for Step<'_, '_> {
+impl<P: Planned> IntegerWork for Step<'_, '_, P> {
     type Output = ();
 
     #[inline(always)]
     fn run<K: Kernel>(&mut self) {
         let Step { network, x, memory } = self;
         let (network, x, mut memory) = (*network, *x, &mut **memory);
-        let plan = &network.plan;
+        let plan = network.plan();
         let (_, mut words) = network.words.split_at_checked(plan.scales()).unwrap_or_default();
-        let mut cells = take(&mut memory, network.cell_memories);
+        let mut cells = take(&mut memory, network.plan.cell_memories());
         let sums = memory;
         let mut below: &[i16] = match x {
             Inputs::Values(x) => x,
@@ -306,29 +356,29 @@ impl IntegerWork for Step<'_, '_> {
 }
 
 /// [`IntegerNetwork::read`].
-struct Read<'a, 'm> {
-    network: &'a IntegerNetwork<'a>,
+struct Read<'a, 'm, P> {
+    network: &'a IntegerNetwork<'a, P>,
     memory: &'m mut [i32],
     o: &'m mut [i32],
 }
 
-impl IntegerWork for Read<'_, '_> {
+impl<P: Planned> IntegerWork for Read<'_, '_, P> {
     type Output = ();
 
     #[inline(always)]
     fn run<K: Kernel>(&mut self) {
         let Read { network, memory, o } = self;
         let (network, mut memory) = (*network, &mut **memory);
-        let plan = &network.plan;
+        let plan = network.plan();
         let count = plan.layers.count();
         let block = plan.blocks(count)[0];
         let words: usize = block.words(plan.format).iter().sum();
         let from = network.words.len().saturating_sub(words);
         let mut words = network.words.get(from..).unwrap_or_default();
         let block = BlockRef::take(block, plan.format, &mut words);
-        let mut cells = take(&mut memory, network.cell_memories);
+        let mut cells = take(&mut memory, network.plan.cell_memories());
         // v of the uppermost cell ends with h; behind it comes what else the cell remembers.
-        let uppermost = network.cell_memories - plan.cell_memory(count - 1);
+        let uppermost = network.plan.cell_memories() - plan.cell_memory(count - 1);
         take(&mut cells, uppermost + plan.inputs_in_place(count - 1) / 2);
         let h = take(&mut cells, even(plan.layers.hidden()) / 2);
         let h: &[i16] = bytemuck::try_cast_slice(h).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Weights into their places, and back.
 
-use super::block::{Block, Format, Layout, Width, paired, unpaired};
+use super::block::{Block, BlockRef, Format, Layout, Width, paired, unpaired};
 use super::network::{IntegerNetwork, Plan};
 use crate::cell::take;
 
@@ -35,6 +35,7 @@ pub fn pack(block: Block, format: Format, values: BlockValues<'_>, words: &mut [
     writer.multipliers.iter_mut().zip(multipliers).for_each(|(to, &from)| *to = from);
     numbered(wide, block.wide).for_each(|(i, j, w)| writer.put_wide(i, j, w));
     numbered(narrow, block.narrow).for_each(|(i, j, w)| writer.put_narrow(i, j, w));
+    set_offsets(block, format, words);
     true
 }
 
@@ -74,7 +75,23 @@ impl<'a> Writer<'a> {
                 let [a, b] = unpaired(*pair).map(|w| w as i8);
                 *pair = if i.is_multiple_of(2) { paired(w as i8, b) } else { paired(a, w as i8) };
             }
-            _ => bytemuck::cast_slice_mut::<i32, i8>(self.narrow)[place] = w as i8,
+            _ => {
+                let (_, bytes) = self.narrow.split_at_mut(self.block.offsets(self.format));
+                bytemuck::cast_slice_mut::<i32, i8>(bytes)[place] = w as i8;
+            }
+        }
+    }
+}
+
+/// Writes the offsets of the weights in a block's words, where it has such: see [`Narrow::Quads`].
+pub(crate) fn set_offsets(block: Block, format: Format, words: &mut [i32]) {
+    let [bias, multipliers, wide, _] = block.words(format);
+    for i in 0..block.offsets(format) {
+        let of_block = BlockRef::take(block, format, &mut &*words);
+        let weights = (0..block.narrow).filter_map(|j| of_block.narrow_weight(i, j));
+        let offset = weights.fold(0i32, |sum, w| sum.wrapping_sub(i32::from(w) << 15));
+        if let Some(word) = words.get_mut(bias + multipliers + wide + i) {
+            *word = offset;
         }
     }
 }
@@ -92,7 +109,8 @@ pub fn repack(network: &IntegerNetwork<'_>, layout: Layout, words: &mut [i32]) -
     let scales = take(&mut rest, plan.scales());
     scales.iter_mut().enumerate().for_each(|(i, to)| *to = network.scale(i).to_bits() as i32);
     for (block, from) in network.all_blocks() {
-        let mut writer = Writer::new(block, to.format, &mut rest);
+        let own = take(&mut rest, block.words(to.format).iter().sum());
+        let mut writer = Writer::new(block, to.format, &mut &mut *own);
         for i in 0..block.rows {
             writer.bias[i] = from.bias[i];
             writer.multipliers[i] = from.multipliers[i];
@@ -103,6 +121,7 @@ pub fn repack(network: &IntegerNetwork<'_>, layout: Layout, words: &mut [i32]) -
                 writer.put_narrow(i, j, from.narrow_weight(i, j).unwrap_or_default());
             }
         }
+        set_offsets(block, to.format, own);
     }
     true
 }

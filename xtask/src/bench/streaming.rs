@@ -16,8 +16,8 @@ use rnn_core::lstm::Lstm;
 use rnn_core::model_file::{Header, Task};
 use rnn_core::network::{Network, NetworkRef, Shape};
 use rnn_core::parameters::Parameters;
-use rnn_core::quant::block::Width;
-use rnn_core::quant::{Inputs, output};
+use rnn_core::quant::block::{Format, Width};
+use rnn_core::quant::{Inputs, IntegerNetwork, Plan, Planned, output};
 use rnn_core::random::SplitMix64;
 use rnn_core::scaling::Mode;
 use rnn_train_host::aligned::Aligned;
@@ -50,7 +50,7 @@ pub(crate) struct Figures {
     pub(crate) ns_per_step: f64,
     /// The same network with sizes known at run time.
     #[serde(skip)]
-    run_time: Option<f64>,
+    run_time: f64,
 }
 
 /// The line above them.
@@ -60,11 +60,10 @@ pub(crate) const HEADINGS: &str = "streaming  hidden  format       kernel   ns/s
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Figures { cell, hidden, format, kernel, ns_per_step, run_time } = self;
-        write!(f, "{cell:<9} {hidden:>7}  {format:<6} {kernel:>12} {ns_per_step:>9.1}")?;
-        match run_time {
-            Some(run_time) => write!(f, " {run_time:>18.1}")?,
-            None => write!(f, " {:>18}", "-")?,
-        }
+        write!(
+            f,
+            "{cell:<9} {hidden:>7}  {format:<6} {kernel:>12} {ns_per_step:>9.1} {run_time:>18.1}"
+        )?;
         let size = [32, 64, 128].iter().position(|size| size == hidden);
         let theirs = RTNEURAL.iter().find(|(name, _)| name == cell);
         if let (Some(size), Some((_, times))) = (size, theirs) {
@@ -86,43 +85,71 @@ pub(crate) fn measure(mut take: impl FnMut(Figures) -> anyhow::Result<()>) -> an
     take(lstm::<32>())?;
     take(lstm::<64>())?;
     take(lstm::<128>())?;
-    for width in [Width::Sixteen, Width::Eight] {
-        for (cell, kind) in [
-            ("elman", Kind::Elman(Activation::Tanh)),
-            ("gru", Kind::Gru(Reset::After)),
-            ("lstm", Kind::Lstm),
-        ] {
-            for hidden in [32, 64, 128] {
-                take(integers(cell, kind, hidden, width)?)?;
-            }
-        }
+    macro_rules! integers {
+        ($($width:literal)*) => {$(
+            take(integers::<0, 32, $width>()?)?;
+            take(integers::<0, 64, $width>()?)?;
+            take(integers::<0, 128, $width>()?)?;
+            take(integers::<1, 32, $width>()?)?;
+            take(integers::<1, 64, $width>()?)?;
+            take(integers::<1, 128, $width>()?)?;
+            take(integers::<2, 32, $width>()?)?;
+            take(integers::<2, 64, $width>()?)?;
+            take(integers::<2, 128, $width>()?)?;
+        )*};
     }
+    integers!(1 0);
     Ok(())
 }
 
-/// Streams the same through a network of integers, its sizes known at run time.
-fn integers(
-    cell: &'static str,
-    kind: Kind,
-    hidden: usize,
-    width: Width,
-) -> anyhow::Result<Figures> {
+const CELLS: [(&str, Kind); 3] = [
+    ("elman", Kind::Elman(Activation::Tanh)),
+    ("gru", Kind::Gru(Reset::After)),
+    ("lstm", Kind::Lstm),
+];
+const WIDTHS: [Width; 2] = [Width::Eight, Width::Sixteen];
+
+/// The plan of a network of H such cells.
+#[derive(Clone, Copy)]
+struct One<const CELL: usize, const H: usize, const WIDTH: usize>;
+
+impl<const CELL: usize, const H: usize, const WIDTH: usize> Planned for One<CELL, H, WIDTH> {
+    #[inline(always)]
+    fn plan(&self) -> &Plan {
+        const {
+            let layers = Layers::one(CELLS[CELL].1, H);
+            let format = Format { width: WIDTHS[WIDTH], layout: LAYOUT };
+            &Plan { inputs: 1, symbols: false, layers, format }
+        }
+    }
+}
+
+/// Streams the same through a network of integers.
+fn integers<const CELL: usize, const H: usize, const WIDTH: usize>() -> anyhow::Result<Figures> {
+    let plan = One::<CELL, H, WIDTH>;
+    let Format { width, .. } = plan.plan().format;
     let header = Header {
         seed: 1,
-        ..Header::new(Task::Forecast { mode: Mode::Raw, target: 0 }, 1, Layers::one(kind, hidden))
+        ..Header::new(Task::Forecast { mode: Mode::Raw, target: 0 }, 1, plan.plan().layers)
     };
     let scale = 8192.0;
     let model = quantize_with(&random_model(header), vec![scale], width, LAYOUT)?;
     let network = model.integer_network().context("it is one of integers")?;
+    let run_time = nanoseconds_of(&network);
+    let network = IntegerNetwork::of(plan, network.words()).context("the plan is the model's")?;
+    let (cell, kernel) = (CELLS[CELL].0, integer::form(LAYOUT));
+    let format = if width == Width::Eight { "w8a16" } else { "w16a16" };
+    Ok(Figures { cell, hidden: H, format, kernel, ns_per_step: nanoseconds_of(&network), run_time })
+}
+
+fn nanoseconds_of(network: &IntegerNetwork<'_, impl Planned>) -> f64 {
     let mut memory = vec![0; network.plan().memory()];
-    let ns_per_step = nanoseconds(&samples(), |sample| {
+    nanoseconds(&samples(), |sample| {
         let mut o = [0];
         network.step(Inputs::Values(&[network.number(0, sample)]), &mut memory);
         network.read(&mut memory, &mut o);
         output(o[0])
-    });
-    let format = if width == Width::Eight { "w8a16" } else { "w16a16" };
-    Ok(Figures { cell, hidden, format, kernel: integer::form(LAYOUT), ns_per_step, run_time: None })
+    })
 }
 
 /// A noisy sine.
@@ -167,7 +194,7 @@ fn figures<C: Cell<f32, 1, H>, const H: usize>(cell: &'static str, kind: Kind) -
         network.readout().forward::<Inference>(h, &mut y);
         y[0]
     });
-    let (kernel, run_time) = (inference_form(), Some(run_time));
+    let kernel = inference_form();
     Figures { cell, hidden: H, format: "f32", kernel, ns_per_step, run_time }
 }
 

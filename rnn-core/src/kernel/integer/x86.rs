@@ -96,8 +96,12 @@ impl<V: Lanes> Kernel for Vectors<V> {
         let (rows, columns) = (out.len(), block.narrow_columns);
         let wide = if hot.is_some() { 0 } else { block.wide_columns };
         let narrow = match block.narrow {
-            Narrow::Bytes(w) | Narrow::Quads(w) => w.len(),
+            Narrow::Bytes(w) | Narrow::Quads(w, _) => w.len(),
             Narrow::Halves(w) | Narrow::Pairs(w) => w.len(),
+        };
+        let offsets = match block.narrow {
+            Narrow::Quads(_, offsets) if columns > 0 => offsets,
+            _ => &[],
         };
         let fits = block.layout == Layout::Panels
             && rows % ROWS == 0
@@ -105,6 +109,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
             && block.multipliers.len() == rows
             && block.wide.len() == rows * block.wide_columns
             && narrow == rows * columns
+            && (offsets.is_empty() || offsets.len() == rows)
             && v.len() == wide + columns
             && (wide | columns) % 2 == 0;
         if !fits {
@@ -119,6 +124,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
         let x = v.as_ptr();
         let rows = Rows {
             starts,
+            offsets: (V::OFFSET && !offsets.is_empty()).then_some(offsets.as_ptr()),
             multipliers: block.multipliers.as_ptr(),
             out: out.as_mut_ptr(),
             wide: Product { w: block.wide.as_ptr(), x, columns: wide },
@@ -127,7 +133,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
         // SAFETY: the sizes were checked; the form's instructions are there.
         unsafe {
             match block.narrow {
-                Narrow::Bytes(w) | Narrow::Quads(w) => {
+                Narrow::Bytes(w) | Narrow::Quads(w, _) => {
                     all::<V, i8>(rows, Product { w: w.as_ptr(), x, columns }, tiles);
                 }
                 Narrow::Halves(w) | Narrow::Pairs(w) => {
@@ -186,7 +192,7 @@ impl<V: Lanes> Vectors<V> {
 }
 
 /// Parts of a tile's sums: see [`Lanes::joined`].
-type Parts<V> = [V; 3];
+type Parts<V> = [V; 2];
 
 /// Weights of 8 or 16 bits.
 trait Weight: Copy {
@@ -255,6 +261,7 @@ struct Product<W> {
 #[derive(Clone, Copy)]
 struct Rows {
     starts: *const i32,
+    offsets: Option<*const i32>,
     multipliers: *const i32,
     out: *mut i32,
     wide: Product<i16>,
@@ -267,22 +274,27 @@ struct Rows {
 #[inline(always)]
 unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut tiles: usize) {
     unsafe {
+        // Where sums of bytes are in two parts, half as many partial sums keep the processor busy.
+        let two = V::OFFSET && W::COLUMNS == 4;
         while tiles > 0 {
-            let now = if tiles >= 8 && V::MANY {
-                some::<V, W, 8, 1>(rows, narrow);
-                8
-            } else if tiles >= 4 {
-                some::<V, W, 4, 2>(rows, narrow);
-                4
-            } else if tiles >= 2 {
-                some::<V, W, 2, 4>(rows, narrow);
-                2
-            } else {
-                some::<V, W, 1, 8>(rows, narrow);
-                1
+            let now = match tiles {
+                8.. if V::MANY => 8,
+                4.. => 4,
+                2.. => 2,
+                _ => 1,
             };
+            match now {
+                8 => some::<V, W, 8, 1>(rows, narrow),
+                4 if two => some::<V, W, 4, 1>(rows, narrow),
+                4 => some::<V, W, 4, 2>(rows, narrow),
+                2 if two => some::<V, W, 2, 2>(rows, narrow),
+                2 => some::<V, W, 2, 4>(rows, narrow),
+                _ if two => some::<V, W, 1, 4>(rows, narrow),
+                _ => some::<V, W, 1, 8>(rows, narrow),
+            }
             tiles -= now;
             rows.starts = rows.starts.wrapping_add(now * ROWS);
+            rows.offsets = rows.offsets.map(|offsets| offsets.wrapping_add(now * ROWS));
             rows.multipliers = rows.multipliers.wrapping_add(now * ROWS);
             rows.out = rows.out.wrapping_add(now * ROWS);
             rows.wide.w = rows.wide.w.wrapping_add(now * ROWS * rows.wide.columns);
@@ -301,19 +313,23 @@ unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
     narrow: Product<W>,
 ) {
     unsafe {
-        let mut sums = [[[V::splat(0); 3]; T]; P];
+        let mut sums = [[[V::splat(0); 2]; T]; P];
         for (t, [sum, ..]) in sums[0].iter_mut().enumerate() {
             *sum = V::load(rows.starts.add(t * ROWS));
+            if let Some(offsets) = rows.offsets {
+                *sum = *sum + V::load(offsets.add(t * ROWS));
+            }
         }
         add(&mut sums, rows.wide);
         add(&mut sums, narrow);
         for t in 0..T {
-            let mut sum = V::joined(sums[0][t]);
+            let [mut a, mut b] = sums[0][t];
             for parts in sums.iter().skip(1) {
-                sum = sum + V::joined(parts[t]);
+                let [of_a, of_b] = parts[t];
+                (a, b) = (a + of_a, b + of_b);
             }
             let m = V::load(rows.multipliers.add(t * ROWS));
-            sum.multiply_high(m).store(rows.out.add(t * ROWS));
+            V::joined([a, b]).multiply_high(m).store(rows.out.add(t * ROWS));
         }
     }
 }
@@ -339,7 +355,7 @@ unsafe fn add<V: Lanes, W: Weight, const T: usize, const P: usize>(
         for j in whole..tiles {
             W::add_tiles(&mut sums[0], product, W::COLUMNS * j);
         }
-        if product.columns % W::COLUMNS != 0 {
+        if !product.columns.is_multiple_of(W::COLUMNS) {
             add_pairs(&mut sums[0], product, W::COLUMNS * tiles);
         }
     }

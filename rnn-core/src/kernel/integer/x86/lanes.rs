@@ -14,6 +14,8 @@ use crate::quant::fixed::{Number, PIECE_BITS, PIECES, TABLE, Z_LIMIT};
 pub(in crate::kernel::integer) trait Lanes: Number {
     /// Whether the registers hold eight of them and more.
     const MANY: bool;
+    /// Whether [`add_quads`](Self::add_quads) takes x + 2^15.
+    const OFFSET: bool;
 
     unsafe fn load(from: *const i32) -> Self;
     unsafe fn store(self, to: *mut i32);
@@ -21,10 +23,10 @@ pub(in crate::kernel::integer) trait Lanes: Number {
     unsafe fn bytes(from: *const i8) -> Self;
     /// Four numbers, as [`add_quads`](Self::add_quads) takes them.
     unsafe fn quad(x: *const i16) -> [Self; 2];
-    /// `parts` with the products of x and of 16 rows' bytes of four columns, which are `w`.
-    unsafe fn add_quads(parts: [Self; 3], w: *const i8, x: [Self; 2]) -> [Self; 3];
+    /// `parts` with the products of x, or x + 2^15, and of 16 rows' bytes of four columns, which are `w`.
+    unsafe fn add_quads(parts: [Self; 2], w: *const i8, x: [Self; 2]) -> [Self; 2];
     /// The sums that `parts` are parts of.
-    unsafe fn joined(parts: [Self; 3]) -> Self;
+    unsafe fn joined(parts: [Self; 2]) -> Self;
     /// 16 numbers of 16 bits as numbers of 32.
     unsafe fn widen(from: *const i16) -> Self;
     /// The lower halves of the numbers.
@@ -67,6 +69,7 @@ pub(super) struct Zmm<const VNNI: bool>(__m512i);
 
 impl<const VNNI: bool> Lanes for Zmm<VNNI> {
     const MANY: bool = true;
+    const OFFSET: bool = VNNI;
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
@@ -90,38 +93,29 @@ impl<const VNNI: bool> Lanes for Zmm<VNNI> {
             let [a, b] = if VNNI { [LOWER, UPPER] } else { [EVEN, ODD] };
             let a = _mm512_shuffle_epi8(x, _mm512_set1_epi64(a));
             let b = _mm512_shuffle_epi8(x, _mm512_set1_epi64(b));
-            // The instruction takes them without signs: 256 (upper + 128) + lower.
+            // The instruction takes them without signs: 256 (upper + 128) + lower is x + 2^15.
             [Zmm(a), Zmm(if VNNI { _mm512_xor_si512(b, _mm512_set1_epi8(-128)) } else { b })]
         }
     }
 
     #[inline(always)]
-    unsafe fn add_quads([a, b, c]: [Self; 3], w: *const i8, [x, y]: [Self; 2]) -> [Self; 3] {
+    unsafe fn add_quads([a, b]: [Self; 2], w: *const i8, [x, y]: [Self; 2]) -> [Self; 2] {
         unsafe {
             let w = _mm512_loadu_si512(w.cast());
             if VNNI {
-                let a = _mm512_dpbusd_epi32(a.0, x.0, w);
-                let b = _mm512_dpbusd_epi32(b.0, y.0, w);
-                let c = _mm512_dpbusd_epi32(c.0, _mm512_set1_epi8(1), w);
-                [Zmm(a), Zmm(b), Zmm(c)]
+                let lower = _mm512_dpbusd_epi32(a.0, x.0, w);
+                [Zmm(lower), Zmm(_mm512_dpbusd_epi32(b.0, y.0, w))]
             } else {
                 let even = Zmm(_mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(w)));
                 let odd = Zmm(_mm512_srai_epi16::<8>(w));
-                [a.add_products(even, x).add_products(odd, y), b, c]
+                [a.add_products(even, x).add_products(odd, y), b]
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn joined([a, b, c]: [Self; 3]) -> Self {
-        unsafe {
-            if VNNI {
-                let upper = _mm512_sub_epi32(b.0, _mm512_slli_epi32::<7>(c.0));
-                Zmm(_mm512_add_epi32(a.0, _mm512_slli_epi32::<8>(upper)))
-            } else {
-                a
-            }
-        }
+    unsafe fn joined([a, b]: [Self; 2]) -> Self {
+        unsafe { if VNNI { a + Zmm(_mm512_slli_epi32::<8>(b.0)) } else { a } }
     }
 
     #[inline(always)]
@@ -163,6 +157,7 @@ pub(super) struct Two([__m256i; 2]);
 
 impl Lanes for Two {
     const MANY: bool = false;
+    const OFFSET: bool = false;
 
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
@@ -196,18 +191,18 @@ impl Lanes for Two {
     }
 
     #[inline(always)]
-    unsafe fn add_quads([a, b, c]: [Self; 3], w: *const i8, [x, y]: [Self; 2]) -> [Self; 3] {
+    unsafe fn add_quads([a, b]: [Self; 2], w: *const i8, [x, y]: [Self; 2]) -> [Self; 2] {
         unsafe {
             let Two([u, v]) = Self::load(w.cast());
             let (s, t) = (_mm256_slli_epi16::<8>(u), _mm256_slli_epi16::<8>(v));
             let even = Two([_mm256_srai_epi16::<8>(s), _mm256_srai_epi16::<8>(t)]);
             let odd = Two([_mm256_srai_epi16::<8>(u), _mm256_srai_epi16::<8>(v)]);
-            [a.add_products(even, x).add_products(odd, y), b, c]
+            [a.add_products(even, x).add_products(odd, y), b]
         }
     }
 
     #[inline(always)]
-    unsafe fn joined([a, _, _]: [Self; 3]) -> Self {
+    unsafe fn joined([a, _]: [Self; 2]) -> Self {
         a
     }
 
