@@ -61,7 +61,7 @@ struct Sums {
     wide: u64,
     wide_largest: u64,
     narrow: u64,
-    /// -2^15 times the sum of the weights themselves.
+    /// -2^15 times the sum of the weights in tiles of four.
     narrow_offset: i32,
 }
 
@@ -92,7 +92,9 @@ const fn sums(
             (Width::Eight, _) => i8::from_le_bytes(at(bytes, narrow_at + place)) as i32,
         };
         sums.narrow += w.unsigned_abs() as u64;
-        sums.narrow_offset = sums.narrow_offset.wrapping_sub(w << 15);
+        if j < block.in_fours() {
+            sums.narrow_offset = sums.narrow_offset.wrapping_sub(w << 15);
+        }
         j += 1;
     }
     sums

@@ -150,6 +150,12 @@ impl Block {
         [rows, rows, rows * self.wide / 2, self.offsets(format) + narrow]
     }
 
+    /// Narrow columns that lie in tiles of four.
+    #[inline(always)]
+    pub const fn in_fours(self) -> usize {
+        self.narrow - self.narrow % 4
+    }
+
     /// How many of the narrow weights' words come before them: see [`Narrow::Quads`].
     #[inline(always)]
     pub const fn offsets(self, format: Format) -> usize {
@@ -169,7 +175,7 @@ pub enum Narrow<'a> {
     /// 8 bits in [`Layout::Rows`].
     Bytes(&'a [i8]),
     /// 8 bits in [`Layout::Panels`], and what turns a row's products with x + 2^15, numbers without signs,
-    /// to those with x: -2^15 times the sum of its weights.
+    /// to those with x: -2^15 times the sum of its weights in tiles of four columns.
     Quads(&'a [i8], &'a [i32]),
     /// 8 bits in [`Layout::Pairs`].
     Pairs(&'a [i16]),

@@ -88,7 +88,7 @@ pub(crate) fn set_offsets(block: Block, format: Format, words: &mut [i32]) {
     let [bias, multipliers, wide, _] = block.words(format);
     for i in 0..block.offsets(format) {
         let of_block = BlockRef::take(block, format, &mut &*words);
-        let weights = (0..block.narrow).filter_map(|j| of_block.narrow_weight(i, j));
+        let weights = (0..block.in_fours()).filter_map(|j| of_block.narrow_weight(i, j));
         let offset = weights.fold(0i32, |sum, w| sum.wrapping_sub(i32::from(w) << 15));
         if let Some(word) = words.get_mut(bias + multipliers + wide + i) {
             *word = offset;
