@@ -180,36 +180,18 @@ pub enum Inputs<'a> {
 pub trait Planned: Copy {
     /// The plan.
     fn plan(&self) -> &Plan;
-
-    /// Words of the cells' memories.
-    #[inline(always)]
-    fn cell_memories(&self) -> usize {
-        self.plan().cell_memories(self.plan().layers.count())
-    }
 }
 
-/// A plan as a value, with what every step asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct RunTimePlan {
-    plan: Plan,
-    cell_memories: usize,
-}
-
-impl Planned for RunTimePlan {
+impl Planned for Plan {
     #[inline(always)]
     fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    #[inline(always)]
-    fn cell_memories(&self) -> usize {
-        self.cell_memories
+        self
     }
 }
 
 /// A network on the words of a model file.
 #[derive(Clone, Copy, Debug)]
-pub struct IntegerNetwork<'a, P = RunTimePlan> {
+pub struct IntegerNetwork<'a, P = Plan> {
     plan: P,
     words: &'a [i32],
 }
@@ -217,11 +199,7 @@ pub struct IntegerNetwork<'a, P = RunTimePlan> {
 impl<'a> IntegerNetwork<'a> {
     /// `None` when there aren't as many words as [`Plan::words`], or a cell has no integer form.
     pub const fn new(plan: Plan, words: &'a [i32]) -> Option<Self> {
-        if !plan.fits(words) {
-            return None;
-        }
-        let cell_memories = plan.cell_memories(plan.layers.count());
-        Some(IntegerNetwork { plan: RunTimePlan { plan, cell_memories }, words })
+        if plan.fits(words) { Some(IntegerNetwork { plan, words }) } else { None }
     }
 }
 
@@ -271,7 +249,7 @@ impl<'a, P: Planned> IntegerNetwork<'a, P> {
     pub fn h<'m>(&self, memory: &'m [i32]) -> &'m [i16] {
         let plan = self.plan();
         let last = plan.layers.count() - 1;
-        let from = self.plan.cell_memories() - plan.cell_memory(last);
+        let from = plan.cell_memories(last);
         let memory = memory.get(from..).unwrap_or_default();
         let v: &[i16] = bytemuck::try_cast_slice(memory).unwrap_or_default();
         let inputs = plan.inputs_in_place(last);
@@ -312,7 +290,7 @@ impl<P: Planned> IntegerWork for Step<'_, '_, P> {
         let (network, x, mut memory) = (*network, *x, &mut **memory);
         let plan = network.plan();
         let (_, mut words) = network.words.split_at_checked(plan.scales()).unwrap_or_default();
-        let mut cells = take(&mut memory, network.plan.cell_memories());
+        let mut cells = take(&mut memory, plan.cell_memories(plan.layers.count()));
         let sums = memory;
         let mut below: &[i16] = match x {
             Inputs::Values(x) => x,
@@ -376,9 +354,9 @@ impl<P: Planned> IntegerWork for Read<'_, '_, P> {
         let from = network.words.len().saturating_sub(words);
         let mut words = network.words.get(from..).unwrap_or_default();
         let block = BlockRef::take(block, plan.format, &mut words);
-        let mut cells = take(&mut memory, network.plan.cell_memories());
+        let mut cells = take(&mut memory, plan.cell_memories(count));
         // v of the uppermost cell ends with h; behind it comes what else the cell remembers.
-        let uppermost = network.plan.cell_memories() - plan.cell_memory(count - 1);
+        let uppermost = plan.cell_memories(count - 1);
         take(&mut cells, uppermost + plan.inputs_in_place(count - 1) / 2);
         let h = take(&mut cells, even(plan.layers.hidden()) / 2);
         let h: &[i16] = bytemuck::try_cast_slice(h).unwrap_or_default();

@@ -6,7 +6,7 @@ use rnn_core::activation::Activation;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::quant::block::{Block, Format, Layout, Width};
-use rnn_core::quant::{BlockValues, Inputs, IntegerNetwork, Plan, pack};
+use rnn_core::quant::{BlockValues, Inputs, IntegerNetwork, Plan, Planned, pack};
 use rnn_core::random::SplitMix64;
 
 const LAYOUTS: [Layout; 3] = [Layout::Rows, Layout::Pairs, Layout::Panels];
@@ -49,7 +49,8 @@ fn packed(values: &Values, format: Format) -> Vec<i32> {
 }
 
 /// A network and its reference, on the same random weights.
-fn check(plan: Plan, seed: u64, steps: usize) {
+fn check(planned: impl Planned, seed: u64, steps: usize) {
+    let plan = *planned.plan();
     let mut random = SplitMix64::new(seed);
     let mut words: Vec<i32> = (0..plan.scales()).map(|_| 128f32.to_bits() as i32).collect();
     let mut cells = Vec::new();
@@ -65,7 +66,7 @@ fn check(plan: Plan, seed: u64, steps: usize) {
     let readout = random_values(block, plan.format.width, &mut random);
     words.extend(packed(&readout, plan.format));
 
-    let network = IntegerNetwork::new(plan, &words).expect("the plan counts the words");
+    let network = IntegerNetwork::of(planned, &words).expect("the plan counts the words");
     let mut memory = vec![0; plan.memory()];
     let mut o = vec![0; plan.inputs];
     for step in 0..steps {
@@ -116,6 +117,27 @@ fn all_sizes() {
             });
         }
     }
+}
+
+/// A plan as a type.
+#[derive(Clone, Copy)]
+struct OfGrus<const LAYOUT: usize>;
+
+impl<const LAYOUT: usize> Planned for OfGrus<LAYOUT> {
+    fn plan(&self) -> &Plan {
+        const {
+            let layers = Layers::one(Kind::Gru(Reset::After), 37);
+            let format = Format { width: Width::Eight, layout: LAYOUTS[LAYOUT] };
+            &Plan { inputs: 2, symbols: false, layers, format }
+        }
+    }
+}
+
+#[test]
+fn a_plan_may_be_a_type() {
+    check(OfGrus::<0>, 1, 20);
+    check(OfGrus::<1>, 1, 20);
+    check(OfGrus::<2>, 1, 20);
 }
 
 #[test]

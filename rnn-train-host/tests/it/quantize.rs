@@ -188,18 +188,19 @@ fn what_has_no_integer_form_is_refused() {
 #[test]
 fn damaged_integers_are_refused() {
     let float = forecaster(Layers::one(Kind::Gru(Reset::After), 5));
-    let integer = quantize(&float, Some(&log()), Width::Eight, Layout::Rows).unwrap();
-    let bytes = integer.to_bytes().unwrap();
-    let crc = crc32fast_of(&bytes[..bytes.len() - 4]);
-    assert_eq!(bytes[bytes.len() - 4..], crc.to_le_bytes());
     let tensors = 128 + 2 * 80;
-    for (at, value) in [
-        // A scale that isn't finite; a bias and a multiplier beyond what the sums allow.
-        (tensors, f32::NAN.to_bits()),
-        (tensors + 8, i32::MAX as u32),
-        (tensors + 8 + 4 * 10, -1i32 as u32),
+    for (layout, at, value) in [
+        // A scale that isn't finite; a bias and a multiplier beyond what the sums allow; an offset that
+        // isn't its row's, behind biases, multipliers and two wide columns of 16 rows.
+        (Layout::Rows, tensors, f32::NAN.to_bits()),
+        (Layout::Rows, tensors + 8, i32::MAX as u32),
+        (Layout::Rows, tensors + 8 + 4 * 10, -1i32 as u32),
+        (Layout::Panels, tensors + 8 + 4 * 48, 1),
     ] {
-        let mut bytes = bytes.clone();
+        let integer = quantize(&float, Some(&log()), Width::Eight, layout).unwrap();
+        let mut bytes = integer.to_bytes().unwrap();
+        let crc = crc32fast_of(&bytes[..bytes.len() - 4]);
+        assert_eq!(bytes[bytes.len() - 4..], crc.to_le_bytes());
         bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
         let end = bytes.len() - 4;
         let crc = crc32fast_of(&bytes[..end]);
