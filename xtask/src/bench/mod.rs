@@ -121,17 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     }
     let streams = arguments.only.is_empty() || chosen(streaming::NAME);
     if streams && arguments.against.is_empty() && !arguments.start {
-        if !arguments.json {
-            println!("{}", streaming::HEADINGS);
-        }
-        streaming::measure(|figures| {
-            if arguments.json {
-                println!("{}", serde_json::to_string(&figures)?);
-            } else {
-                println!("{figures}");
-            }
-            Ok(())
-        })?;
+        streaming::measure(arguments.json)?;
     }
     Ok(right)
 }
