@@ -48,20 +48,18 @@ pub(super) unsafe fn activate<V: Vector, const R: usize, const C: usize>(
 /// dL/dz = dL/dh sigma'(z), with sigma' from h.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub(super) unsafe fn activate_backward<V: Vector, const R: usize>(
+pub(super) unsafe fn activate_backward<V: Vector, const R: usize, const C: usize>(
     activation: Activation,
-    h: &[V; R],
-    d: &mut [V; R],
-) {
+    h: [[V; R]; C],
+    d: [[V; R]; C],
+) -> [[V; R]; C] {
     // SAFETY: the caller's.
     unsafe {
         let one = V::splat(1.0);
-        for (d, h) in d.iter_mut().zip(h) {
-            *d = match activation {
-                Activation::Tanh => *d * (one - *h * *h),
-                Activation::Sigmoid => *d * (*h * (one - *h)),
-                Activation::Relu => d.where_positive(*h),
-            };
+        match activation {
+            Activation::Tanh => each!(d, h => d * (one - h * h)),
+            Activation::Sigmoid => each!(d, h => d * (h * (one - h))),
+            Activation::Relu => each!(d, h => d.where_positive(h)),
         }
     }
 }

@@ -92,8 +92,9 @@ macro_rules! common {
         }
 
         fn is_zero(x: &[$type]) -> bool {
-            // Not `all`: it would look at one number after the other.
-            x.iter().fold(true, |zero, &x| zero & (x == 0.0))
+            let mut zero = true;
+            <Self as Arithmetic<$type>>::wide(IsZero { x, zero: &mut zero });
+            zero
         }
 
         fn wide(work: impl Elementwise) {
@@ -115,6 +116,20 @@ macro_rules! common {
             x.tanh_training()
         }
     };
+}
+
+/// Whether all numbers are 0.
+struct IsZero<'a, T> {
+    x: &'a [T],
+    zero: &'a mut bool,
+}
+
+impl<T: Scalar> Elementwise for IsZero<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        // Not `all`: it would look at one number after the other.
+        *self.zero = self.x.iter().fold(true, |zero, &x| zero & (x == T::ZERO));
+    }
 }
 
 impl Arithmetic<f32> for Training {

@@ -3,33 +3,73 @@
 //! W and one number of each column per round.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
+use core::arch::asm;
+
 use super::elementwise::{activate, activate_backward};
 use super::vector::Vector;
 use crate::activation::Activation;
 use crate::kernel::{Columns, Product};
 
-/// What an output is before the products are added.
+/// What an output is before the products are added; P tells where numbers are.
 #[derive(Clone, Copy)]
-pub(super) enum Start<'a> {
-    /// The bias of its row; empty for zeros.
-    Bias(&'a [f32]),
+pub(super) enum Start<P> {
+    /// 0
+    Zero,
+    /// The bias of its row.
+    Bias(P),
     /// What it holds.
     Held,
     /// The number at its place here.
-    These(&'a [f32]),
+    These(P),
     /// What it holds, and that added.
-    HeldAnd(&'a [f32]),
+    HeldAnd(P),
+}
+
+impl<'a> Start<&'a [f32]> {
+    /// An empty bias counts as zeros.
+    pub(super) fn bias(bias: &'a [f32]) -> Self {
+        if bias.is_empty() { Start::Zero } else { Start::Bias(bias) }
+    }
+
+    #[inline(always)]
+    fn checked(self, rows: usize, batch: usize) -> Start<*const f32> {
+        let checked = |numbers: &[f32], count: usize| {
+            assert!(numbers.len() >= count, "{} numbers of {count}", numbers.len());
+            numbers.as_ptr()
+        };
+        match self {
+            Start::Zero => Start::Zero,
+            Start::Bias(bias) => Start::Bias(checked(bias, rows)),
+            Start::Held => Start::Held,
+            Start::These(d) => Start::These(checked(d, rows * batch)),
+            Start::HeldAnd(d) => Start::HeldAnd(checked(d, rows * batch)),
+        }
+    }
 }
 
 /// What is done to the sums before they are stored.
 #[derive(Clone, Copy)]
-pub(super) enum Finish<'a> {
+pub(super) enum Finish<P> {
     /// They are the outputs.
     Nothing,
     /// z becomes sigma(z).
     Activate(Activation),
     /// dL/dh becomes dL/dz, with h at the same places.
-    Backward(Activation, &'a [f32]),
+    Backward(Activation, P),
+}
+
+impl Finish<&[f32]> {
+    #[inline(always)]
+    fn checked(self, rows: usize, batch: usize) -> Finish<*const f32> {
+        match self {
+            Finish::Nothing => Finish::Nothing,
+            Finish::Activate(activation) => Finish::Activate(activation),
+            Finish::Backward(activation, h) => {
+                assert!(h.len() >= rows * batch, "{} states of {rows} x {batch}", h.len());
+                Finish::Backward(activation, h.as_ptr())
+            }
+        }
+    }
 }
 
 /// W X of plain numbers.
@@ -66,6 +106,7 @@ struct Checked {
 }
 
 impl Checked {
+    #[inline(always)]
     fn new(product: Dense<'_>, rows: usize, batch: usize) -> Self {
         let Dense { w, x, inputs } = product;
         assert!(w.len() >= rows * inputs, "{} weights of {rows} x {inputs}", w.len());
@@ -74,15 +115,26 @@ impl Checked {
     }
 }
 
-/// A matrix of outputs and what goes into it.
-#[derive(Clone, Copy)]
-struct Job<'a> {
+/// A matrix of outputs and what goes into it, all lengths checked.
+///
+/// No slices: their addresses and lengths would be copied two at a time, soon after they were written
+/// one at a time, and such a load waits for all that precedes it.
+pub(super) struct Job {
     out: *mut f32,
     rows: usize,
     batch: usize,
-    start: Start<'a>,
+    start: Start<*const f32>,
     products: [Checked; 2],
-    finish: Finish<'a>,
+    finish: Finish<*const f32>,
+}
+
+/// Vectors for which [`Job::columns`] is compiled by itself: as parts of one function, its forms would
+/// prepare the addresses of all of them whenever one is taken.
+#[allow(unsafe_code)]
+pub(super) trait Columnwise: Vector {
+    /// # Safety
+    /// As there.
+    unsafe fn columns<const R: usize, const PART: bool>(job: &Job, row: usize, lanes: usize);
 }
 
 /// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch.
@@ -91,28 +143,20 @@ struct Job<'a> {
 /// The processor has V's instructions.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub(super) unsafe fn multiply<V: Vector>(
+pub(super) unsafe fn multiply<V: Columnwise>(
     out: &mut [f32],
     rows: usize,
-    start: Start<'_>,
-    products: [Dense<'_>; 2],
-    finish: Finish<'_>,
+    start: Start<&[f32]>,
+    [first, second]: [Dense<'_>; 2],
+    finish: Finish<&[f32]>,
 ) {
     if rows == 0 {
         return;
     }
     let batch = out.len() / rows;
-    match start {
-        Start::Bias(b) => assert!(b.is_empty() || b.len() >= rows, "{} biases of {rows}", b.len()),
-        Start::Held => {}
-        Start::These(d) | Start::HeldAnd(d) => {
-            assert!(d.len() >= rows * batch, "{} numbers of {rows} x {batch}", d.len());
-        }
-    }
-    if let Finish::Backward(_, h) = finish {
-        assert!(h.len() >= rows * batch, "{} states for {rows} x {batch} errors", h.len());
-    }
-    let products = products.map(|product| Checked::new(product, rows, batch));
+    let start = start.checked(rows, batch);
+    let products = [Checked::new(first, rows, batch), Checked::new(second, rows, batch)];
+    let finish = finish.checked(rows, batch);
     let job = Job { out: out.as_mut_ptr(), rows, batch, start, products, finish };
     // SAFETY: the lengths are those that were checked.
     unsafe {
@@ -122,19 +166,19 @@ pub(super) unsafe fn multiply<V: Vector>(
             // One vector by itself, its last lanes idle, would be the slowest block: it joins others.
             let taken = match rest.div_ceil(V::LANES) {
                 1 => {
-                    job.columns::<V, 1, true>(row, V::first(rest));
+                    V::columns::<1, true>(&job, row, rest);
                     rest
                 }
                 2 if rest < 2 * V::LANES => {
-                    job.columns::<V, 2, true>(row, V::first(rest - V::LANES));
+                    V::columns::<2, true>(&job, row, rest - V::LANES);
                     rest
                 }
                 3 => {
-                    job.columns::<V, 3, true>(row, V::first(rest - 2 * V::LANES));
+                    V::columns::<3, true>(&job, row, rest - 2 * V::LANES);
                     rest
                 }
                 _ => {
-                    job.columns::<V, 2, false>(row, V::first(0));
+                    V::columns::<2, false>(&job, row, 0);
                     2 * V::LANES
                 }
             };
@@ -144,105 +188,154 @@ pub(super) unsafe fn multiply<V: Vector>(
 }
 
 #[allow(unsafe_code)]
-impl Job<'_> {
-    /// R vectors of rows from `row` on, the last of them in part if PART: all columns.
+impl Job {
+    /// R vectors of rows from `row` on, the last of them with so many `lanes` if PART: all columns.
+    ///
+    /// # Safety
+    /// The processor has V's instructions, and there are so many rows.
     #[inline(always)]
-    unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
-        self,
+    pub(super) unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
+        &self,
         row: usize,
-        mask: V::Mask,
+        lanes: usize,
     ) {
         let mut column = 0;
         // SAFETY: the caller's; the blocks end at `batch`.
         unsafe {
+            let mask = V::first(lanes);
+            macro_rules! block {
+                ($count:literal) => {
+                    self.block::<V, R, $count, PART>(row, column, mask);
+                    column += $count;
+                };
+            }
             while V::MANY && self.batch - column >= 8 {
-                self.block::<V, R, 8, PART>(row, column, mask);
-                column += 8;
+                block!(8);
             }
             while self.batch - column >= 4 {
-                self.block::<V, R, 4, PART>(row, column, mask);
-                column += 4;
+                block!(4);
             }
             while self.batch > column {
-                self.block::<V, R, 1, PART>(row, column, mask);
-                column += 1;
+                block!(1);
             }
         }
     }
 
     #[inline(always)]
     unsafe fn block<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
+        &self,
         row: usize,
         column: usize,
         mask: V::Mask,
     ) {
-        let Job { out, rows, start, products: [first, second], .. } = self;
-        // SAFETY: rows `row` ... and columns `column` ... `column + C - 1` lie within what was
-        // checked; lanes beyond the last row are masked.
+        let Job { out, rows, start, products: [first, second], .. } = *self;
+        // SAFETY: the caller's; rows beyond the last row are masked.
         unsafe {
             let at = column * rows + row;
-            let mut acc = [[V::splat(0.0); R]; C];
-            match start {
-                Start::Bias([]) => {}
-                Start::Bias(bias) => acc = [load::<V, R, PART>(bias.as_ptr().add(row), mask); C],
-                Start::Held => {
-                    for c in 0..C {
-                        acc[c] = load::<V, R, PART>(out.add(at + c * rows), mask);
-                    }
-                }
-                Start::These(d) => {
-                    for c in 0..C {
-                        acc[c] = load::<V, R, PART>(d.as_ptr().add(at + c * rows), mask);
-                    }
-                }
+            let out = out.wrapping_add(at);
+            let lines = &multiples(rows);
+            let acc = match start {
+                Start::Zero => [[V::splat(0.0); R]; C],
+                Start::Bias(bias) => [load::<V, R, PART>(bias.add(row), mask); C],
+                Start::Held => read::<V, R, C, PART>(out, lines, mask),
+                Start::These(d) => read::<V, R, C, PART>(d.add(at), lines, mask),
                 Start::HeldAnd(d) => {
+                    let held = read::<V, R, C, PART>(out, lines, mask);
+                    let mut acc = read::<V, R, C, PART>(d.add(at), lines, mask);
                     for c in 0..C {
-                        let held = load::<V, R, PART>(out.add(at + c * rows), mask);
-                        acc[c] = load::<V, R, PART>(d.as_ptr().add(at + c * rows), mask);
                         for r in 0..R {
-                            acc[c][r] = held[r] + acc[c][r];
+                            acc[c][r] = held[c][r] + acc[c][r];
                         }
                     }
+                    acc
                 }
+            };
+            let acc = first.add::<V, R, C, PART>(acc, row, column, mask, lines);
+            let acc = second.add::<V, R, C, PART>(acc, row, column, mask, lines);
+            // So many columns at once as there are registers for what comes up on the way.
+            macro_rules! finish {
+                ($count:literal) => {
+                    for group in 0..C / $count {
+                        let from = $count * group;
+                        let mut sums = [[V::splat(0.0); R]; $count];
+                        for c in 0..$count {
+                            sums[c] = acc[from + c];
+                        }
+                        self.finish::<V, R, $count, PART>(sums, at, &lines[from..], mask);
+                    }
+                };
             }
-            let acc = first.add::<V, R, C, PART>(acc, rows, row, column, mask);
-            let acc = second.add::<V, R, C, PART>(acc, rows, row, column, mask);
-            // So many at once as there are registers for what comes up on the way.
-            let (pairs, rest) = acc.as_chunks::<2>();
-            for (pair, &sums) in pairs.iter().enumerate() {
-                self.finish::<V, R, 2, PART>(sums, at + 2 * pair * rows, mask);
-            }
-            if let [sums] = *rest {
-                self.finish::<V, R, 1, PART>([sums], at + (C - 1) * rows, mask);
+            if C == 1 {
+                finish!(1);
+            } else if V::MANY {
+                finish!(4);
+            } else {
+                finish!(2);
             }
         }
     }
 
-    /// Stores C columns of finished sums, the first of them from output `at` on.
+    /// Stores C columns of finished sums, the bytes between output `at` and each of them given.
     #[inline(always)]
     unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
-        mut sums: [[V; R]; C],
+        &self,
+        sums: [[V; R]; C],
         at: usize,
+        lines: &[usize],
         mask: V::Mask,
     ) {
-        let Job { out, rows, finish, .. } = self;
         // SAFETY: the caller's.
         unsafe {
-            match finish {
-                Finish::Nothing => {}
-                Finish::Activate(activation) => sums = activate(activation, sums),
+            let sums = match self.finish {
+                Finish::Nothing => sums,
+                Finish::Activate(activation) => activate(activation, sums),
                 Finish::Backward(activation, h) => {
-                    for c in 0..C {
-                        let h = load::<V, R, PART>(h.as_ptr().add(at + c * rows), mask);
-                        activate_backward::<V, R>(activation, &h, &mut sums[c]);
-                    }
+                    let h = read::<V, R, C, PART>(h.add(at), lines, mask);
+                    activate_backward(activation, h, sums)
                 }
-            }
-            for c in 0..C {
-                store::<V, R, PART>(sums[c], out.add(at + c * rows), mask);
-            }
+            };
+            write::<V, R, C, PART>(sums, self.out.add(at), lines, mask);
+        }
+    }
+}
+
+/// C columns of R vectors, the bytes between the first and each of them given.
+///
+/// # Safety
+/// As in [`load`].
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn read<V: Vector, const R: usize, const C: usize, const PART: bool>(
+    from: *const f32,
+    lines: &[usize],
+    mask: V::Mask,
+) -> [[V; R]; C] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut columns = [[V::splat(0.0); R]; C];
+        for c in 0..C {
+            columns[c] = load::<V, R, PART>(from.wrapping_byte_add(lines[c]), mask);
+        }
+        columns
+    }
+}
+
+/// The way back of [`read`].
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn write<V: Vector, const R: usize, const C: usize, const PART: bool>(
+    columns: [[V; R]; C],
+    to: *mut f32,
+    lines: &[usize],
+    mask: V::Mask,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        for c in 0..C {
+            store::<V, R, PART>(columns[c], to.wrapping_byte_add(lines[c]), mask);
         }
     }
 }
@@ -254,40 +347,59 @@ impl Checked {
     unsafe fn add<V: Vector, const R: usize, const C: usize, const PART: bool>(
         self,
         mut acc: [[V; R]; C],
-        rows: usize,
         row: usize,
         column: usize,
         mask: V::Mask,
+        lines: &[usize; 8],
     ) -> [[V; R]; C] {
         let Checked { w, x, inputs } = self;
+        let stride = multiples(inputs);
         // SAFETY: the caller's.
         unsafe {
             let (mut w, mut x) = (w.wrapping_add(row), x.wrapping_add(column * inputs));
-            macro_rules! round {
-                () => {
-                    let weights = load::<V, R, PART>(w, mask);
+            macro_rules! rounds {
+                ($($i:literal)*) => {
+                    $(let weights = load::<V, R, PART>(w.wrapping_byte_add(lines[$i]), mask);
                     for c in 0..C {
-                        let x = V::splat(*x.add(c * inputs));
+                        let x = V::splat(*x.wrapping_byte_add(stride[c]).wrapping_add($i));
                         for r in 0..R {
                             acc[c][r] = weights[r].fused(x, acc[c][r]);
                         }
-                    }
-                    (w, x) = (w.wrapping_add(rows), x.wrapping_add(1));
+                    })*
                 };
             }
             // Few turns, whose end the processor foresees.
             for _ in 0..inputs / 4 {
-                round!();
-                round!();
-                round!();
-                round!();
+                rounds!(0 1 2 3);
+                (w, x) = (w.wrapping_byte_add(lines[4]), x.wrapping_add(4));
             }
             for _ in 0..inputs % 4 {
-                round!();
+                rounds!(0);
+                (w, x) = (w.wrapping_byte_add(lines[1]), x.wrapping_add(1));
             }
             acc
         }
     }
+}
+
+/// The bytes of 0 ... 7 times so many numbers, so made that an address takes up each of them without an
+/// addition, which would take the place of a multiply-add; hidden from the compiler, which would add.
+#[inline(always)]
+pub(super) fn multiples(count: usize) -> [usize; 8] {
+    let bytes = count * size_of::<f32>();
+    let [one, three, five, seven] = [1, 3, 5, 7].map(|odd| hidden(odd * bytes));
+    [0, one, 2 * one, three, 4 * one, five, 2 * three, seven]
+}
+
+/// `n`, of which the compiler knows no longer where it comes from.
+#[inline(always)]
+fn hidden(mut n: usize) -> usize {
+    // SAFETY: no instruction at all.
+    #[allow(unsafe_code)]
+    unsafe {
+        asm!("/* {} */", inout(reg) n, options(pure, nomem, nostack, preserves_flags));
+    }
+    n
 }
 
 /// R vectors, the last one in part if PART.

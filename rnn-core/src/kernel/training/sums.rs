@@ -5,7 +5,7 @@
 //! blocks of W pass over it.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
-use super::product::{load, store};
+use super::product::{load, multiples, store};
 use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 
@@ -197,15 +197,30 @@ impl Piece {
                 Some(bias) => load::<V, R, PART>(bias, mask),
                 None => [V::splat(0.0); R],
             };
-            for n in 0..count {
-                let d = load::<V, R, PART>(d.add(n * rows), mask);
-                side.add(&d, n, &mut acc);
-                other.add(&d, n, &mut others);
-                if bias.is_some() {
-                    for r in 0..R {
-                        sum[r] = sum[r] + d[r];
-                    }
-                }
+            let (mut d, mut x, mut other_x) = (d, side.x, other.x);
+            let (lines, stride) = (multiples(rows), multiples(side.inputs));
+            let other_stride = multiples(other.inputs);
+            macro_rules! rounds {
+                ($($i:literal)*) => {
+                    $(let column = load::<V, R, PART>(d.wrapping_byte_add(lines[$i]), mask);
+                    add(&column, x.wrapping_byte_add(stride[$i]), &mut acc);
+                    add(&column, other_x.wrapping_byte_add(other_stride[$i]), &mut others);
+                    if bias.is_some() {
+                        for r in 0..R {
+                            sum[r] = sum[r] + column[r];
+                        }
+                    })*
+                };
+            }
+            for _ in 0..count / 4 {
+                rounds!(0 1 2 3);
+                (d, x) = (d.wrapping_byte_add(lines[4]), x.wrapping_byte_add(stride[4]));
+                other_x = other_x.wrapping_byte_add(other_stride[4]);
+            }
+            for _ in 0..count % 4 {
+                rounds!(0);
+                (d, x) = (d.wrapping_byte_add(lines[1]), x.wrapping_byte_add(stride[1]));
+                other_x = other_x.wrapping_byte_add(other_stride[1]);
             }
             side.store::<V, R, C, PART>(acc, rows, mask);
             other.store::<V, R, E, PART>(others, rows, mask);
@@ -225,32 +240,13 @@ impl Side {
         rows: usize,
         mask: V::Mask,
     ) -> [[V; R]; C] {
-        // SAFETY: the caller's, as in the other two.
+        // SAFETY: the caller's, as on the way back.
         unsafe {
             let mut columns = [[V::splat(0.0); R]; C];
             for c in 0..C {
                 columns[c] = load::<V, R, PART>(self.w.add(c * rows), mask);
             }
             columns
-        }
-    }
-
-    /// They are summed: D's column `n` times their numbers in X's.
-    #[inline(always)]
-    unsafe fn add<V: Vector, const R: usize, const C: usize>(
-        self,
-        d: &[V; R],
-        n: usize,
-        sums: &mut [[V; R]; C],
-    ) {
-        // SAFETY: as above.
-        unsafe {
-            for c in 0..C {
-                let x = V::splat(*self.x.add(n * self.inputs + c));
-                for r in 0..R {
-                    sums[c][r] = d[r].fused(x, sums[c][r]);
-                }
-            }
         }
     }
 
@@ -266,6 +262,25 @@ impl Side {
         unsafe {
             for c in 0..C {
                 store::<V, R, PART>(columns[c], self.w.add(c * rows), mask);
+            }
+        }
+    }
+}
+
+/// Sums of C columns of W, to which a column of D times the numbers in X's is added.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn add<V: Vector, const R: usize, const C: usize>(
+    d: &[V; R],
+    x: *const f32,
+    sums: &mut [[V; R]; C],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        for c in 0..C {
+            let x = V::splat(*x.add(c));
+            for r in 0..R {
+                sums[c][r] = d[r].fused(x, sums[c][r]);
             }
         }
     }

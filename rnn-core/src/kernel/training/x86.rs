@@ -1,6 +1,6 @@
 //! The kernels' bodies, compiled for AVX2 and for AVX-512.
 
-use super::product::{self, Dense, Finish, Start};
+use super::product::{self, Columnwise, Dense, Finish, Job, Start};
 use super::vector::{Avx2, Avx512};
 use super::{elementwise, loss, peak, portable, readout, softmax, sums, units};
 use crate::activation::Activation;
@@ -28,15 +28,28 @@ macro_rules! form {
         pub(super) mod $name {
             use super::*;
 
-            /// Compiled once, not as a part of all who take it.
-            #[inline(never)]
+            #[allow(unsafe_code)]
+            impl Columnwise for $vector {
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                unsafe fn columns<const R: usize, const PART: bool>(
+                    job: &Job,
+                    row: usize,
+                    lanes: usize,
+                ) {
+                    // SAFETY: the caller's.
+                    unsafe { job.columns::<$vector, R, PART>(row, lanes) }
+                }
+            }
+
+            #[inline]
             #[target_feature(enable = $features)]
             fn multiply(
                 out: &mut [f32],
                 rows: usize,
-                start: Start<'_>,
+                start: Start<&[f32]>,
                 products: [Dense<'_>; 2],
-                finish: Finish<'_>,
+                finish: Finish<&[f32]>,
             ) {
                 // SAFETY: this function is compiled for the vector's instructions, here and below.
                 #[allow(unsafe_code)]
@@ -62,7 +75,7 @@ macro_rules! form {
                         look_up(out, rows, bias, first, symbols);
                         (Start::Held, Dense::NONE)
                     }
-                    Columns::Values(x) => (Start::Bias(bias), Dense::new(first.w, x, first.inputs)),
+                    Columns::Values(x) => (Start::bias(bias), Dense::new(first.w, x, first.inputs)),
                 };
                 let finish = activation.map_or(Finish::Nothing, Finish::Activate);
                 multiply(out, rows, start, [first, second], finish);
@@ -78,7 +91,7 @@ macro_rules! form {
                 d: &[f32],
                 activation: Option<(Activation, &[f32])>,
             ) {
-                let start = if held { Start::Held } else { Start::Bias(&[]) };
+                let start = if held { Start::Held } else { Start::Zero };
                 let products = [Dense::new(w, d, rows), Dense::NONE];
                 let finish = activation
                     .map_or(Finish::Nothing, |(activation, h)| Finish::Backward(activation, h));
@@ -128,7 +141,7 @@ macro_rules! form {
                     return readout::one(out, bias, w, x, inputs);
                 }
                 let products = [Dense::new(w, x, inputs), Dense::NONE];
-                multiply(out, rows, Start::Bias(bias), products, Finish::Nothing);
+                multiply(out, rows, Start::bias(bias), products, Finish::Nothing);
             }
 
             #[target_feature(enable = $features)]

@@ -343,10 +343,13 @@ fn spread<T: Copy>(
 ) {
     assert!(!blocks.is_empty(), "the plan says that these are of the other kind");
     assert_eq!(column.len(), rows * steps, "numbers of a column");
-    // Not block by block: a few numbers each, such copies cost more as calls than as moves. Not by
-    // `step_by`: it counts at every step, pieces whose first number is taken don't.
+    // Not block by block: a few numbers each, such copies cost more as calls than as moves. By index:
+    // `step_by` and `chunks` count at every step.
     for row in 0..rows {
-        let places = blocks[at * rows + row..].chunks_mut(columns * rows);
-        places.zip(column[row..].chunks(rows)).for_each(|(to, from)| to[0] = from[0]);
+        let (mut to, mut from) = (at * rows + row, row);
+        for _ in 0..steps {
+            blocks[to] = column[from];
+            (to, from) = (to + columns * rows, from + rows);
+        }
     }
 }
