@@ -178,11 +178,16 @@ pub enum Inputs<'a> {
 /// A plan as a value, or as a type: of that network's steps only the code for these cells and sizes is
 /// compiled.
 pub trait Planned: Copy {
+    /// Whether it is a type.
+    const TYPE: bool = true;
+
     /// The plan.
     fn plan(&self) -> &Plan;
 }
 
 impl Planned for Plan {
+    const TYPE: bool = false;
+
     #[inline(always)]
     fn plan(&self) -> &Plan {
         self
@@ -283,6 +288,7 @@ struct Step<'a, 'm, P> {
 
 impl<P: Planned> IntegerWork for Step<'_, '_, P> {
     type Output = ();
+    const INLINED: bool = P::TYPE;
 
     #[inline(always)]
     fn run<K: Kernel>(&mut self) {
@@ -342,6 +348,7 @@ struct Read<'a, 'm, P> {
 
 impl<P: Planned> IntegerWork for Read<'_, '_, P> {
     type Output = ();
+    const INLINED: bool = P::TYPE;
 
     #[inline(always)]
     fn run<K: Kernel>(&mut self) {

@@ -70,6 +70,8 @@ pub trait EachUnit<const G: usize> {
 pub trait IntegerWork {
     /// What comes out.
     type Output;
+    /// Whether the kernels become a part of it: worth it where they see sizes then.
+    const INLINED: bool = false;
     /// Computes it, once. (By reference: see [`Work`](super::Work).)
     fn run<K: Kernel>(&mut self) -> Self::Output;
 }

@@ -56,20 +56,42 @@ pub(super) fn form() -> &'static str {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2")]
-fn run_avx512_vnni<W: IntegerWork>(work: &mut W) -> W::Output {
-    work.run::<Vectors<Zmm<true>>>()
+/// Vectors for which the rows of some tiles are compiled by themselves, once for all steps that don't
+/// know their sizes.
+trait Tilewise: Lanes {
+    /// # Safety
+    /// As for [`some`].
+    unsafe fn some<W: Weight, const T: usize, const P: usize>(rows: &Rows, narrow: &Product<W>);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
-fn run_avx512<W: IntegerWork>(work: &mut W) -> W::Output {
-    work.run::<Vectors<Zmm<false>>>()
+macro_rules! form {
+    ($run:ident, $vector:ty, $features:literal) => {
+        #[target_feature(enable = $features)]
+        fn $run<W: IntegerWork>(work: &mut W) -> W::Output {
+            if W::INLINED {
+                work.run::<Vectors<$vector, true>>()
+            } else {
+                work.run::<Vectors<$vector, false>>()
+            }
+        }
+
+        impl Tilewise for $vector {
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            unsafe fn some<W: Weight, const T: usize, const P: usize>(
+                rows: &Rows,
+                narrow: &Product<W>,
+            ) {
+                // SAFETY: the caller's.
+                unsafe { some::<Self, W, T, P>(rows, narrow) }
+            }
+        }
+    };
 }
 
-#[target_feature(enable = "avx2")]
-fn run_avx2<W: IntegerWork>(work: &mut W) -> W::Output {
-    work.run::<Vectors<Two>>()
-}
+form!(run_avx512_vnni, Zmm<true>, "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2");
+form!(run_avx512, Zmm<false>, "avx512f,avx512bw,avx512vl,avx512dq,avx2");
+form!(run_avx2, Two, "avx2");
 
 /// Runs work in each form that the processor has.
 #[cfg(test)]
@@ -88,9 +110,9 @@ pub(super) fn each_form<W: IntegerWork>(work: impl Fn() -> W) {
 }
 
 /// For [`Layout::Panels`]; what lies otherwise is left to [`Portable`].
-struct Vectors<V>(core::marker::PhantomData<V>);
+struct Vectors<V, const INLINED: bool>(core::marker::PhantomData<V>);
 
-impl<V: Lanes> Kernel for Vectors<V> {
+impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
     #[inline(always)]
     fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
         let (rows, columns) = (out.len(), block.narrow_columns);
@@ -134,10 +156,10 @@ impl<V: Lanes> Kernel for Vectors<V> {
         unsafe {
             match block.narrow {
                 Narrow::Bytes(w) | Narrow::Quads(w, _) => {
-                    all::<V, i8>(rows, Product { w: w.as_ptr(), x, columns }, tiles);
+                    all::<V, i8, INLINED>(rows, Product { w: w.as_ptr(), x, columns }, tiles);
                 }
                 Narrow::Halves(w) | Narrow::Pairs(w) => {
-                    all::<V, i16>(rows, Product { w: w.as_ptr(), x, columns }, tiles)
+                    all::<V, i16, INLINED>(rows, Product { w: w.as_ptr(), x, columns }, tiles)
                 }
             }
         }
@@ -154,7 +176,7 @@ impl<V: Lanes> Kernel for Vectors<V> {
     }
 }
 
-impl<V: Lanes> Vectors<V> {
+impl<V: Lanes, const INLINED: bool> Vectors<V, INLINED> {
     /// [`Kernel::each_unit`]: whole vectors, then what is left one by one.
     #[inline(always)]
     fn units<U: EachUnit<G>, const G: usize>(
@@ -272,7 +294,11 @@ struct Rows {
 /// # Safety
 /// All that the arguments name is there.
 #[inline(always)]
-unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut tiles: usize) {
+unsafe fn all<V: Tilewise, W: Weight, const INLINED: bool>(
+    mut rows: Rows,
+    mut narrow: Product<W>,
+    mut tiles: usize,
+) {
     unsafe {
         // Where sums of bytes are in two parts, half as many partial sums keep the processor busy.
         let two = V::OFFSET && W::COLUMNS == 4;
@@ -283,14 +309,23 @@ unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut t
                 2.. => 2,
                 _ => 1,
             };
+            macro_rules! some {
+                ($t:literal, $p:literal) => {
+                    if INLINED {
+                        some::<V, W, $t, $p>(&rows, &narrow);
+                    } else {
+                        V::some::<W, $t, $p>(&rows, &narrow);
+                    }
+                };
+            }
             match now {
-                8 => some::<V, W, 8, 1>(rows, narrow),
-                4 if two => some::<V, W, 4, 1>(rows, narrow),
-                4 => some::<V, W, 4, 2>(rows, narrow),
-                2 if two => some::<V, W, 2, 2>(rows, narrow),
-                2 => some::<V, W, 2, 4>(rows, narrow),
-                _ if two => some::<V, W, 1, 4>(rows, narrow),
-                _ => some::<V, W, 1, 8>(rows, narrow),
+                8 => some!(8, 1),
+                4 if two => some!(4, 1),
+                4 => some!(4, 2),
+                2 if two => some!(2, 2),
+                2 => some!(2, 4),
+                _ if two => some!(1, 4),
+                _ => some!(1, 8),
             }
             tiles -= now;
             rows.starts = rows.starts.wrapping_add(now * ROWS);
@@ -309,8 +344,8 @@ unsafe fn all<V: Lanes, W: Weight>(mut rows: Rows, mut narrow: Product<W>, mut t
 /// As for [`all`].
 #[inline(always)]
 unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
-    rows: Rows,
-    narrow: Product<W>,
+    rows: &Rows,
+    narrow: &Product<W>,
 ) {
     unsafe {
         let mut sums = [[[V::splat(0); 2]; T]; P];
@@ -321,7 +356,7 @@ unsafe fn some<V: Lanes, W: Weight, const T: usize, const P: usize>(
             }
         }
         add(&mut sums, rows.wide);
-        add(&mut sums, narrow);
+        add(&mut sums, *narrow);
         for t in 0..T {
             let [mut a, mut b] = sums[0][t];
             for parts in sums.iter().skip(1) {
