@@ -64,7 +64,10 @@ impl fmt::Display for Error {
                 "the model file is damaged (its checksum doesn't fit): copy or export it again",
             ),
             Error::Field { offset } => {
-                write!(f, "the model file has an unusable value in its field at byte {offset}")
+                write!(
+                    f,
+                    "the model file has an unusable value in its field at byte {offset}: make it again with this program"
+                )
             }
             Error::Number { offset } => {
                 write!(f, "the model file has an unusable number at byte {offset}: train it again")
