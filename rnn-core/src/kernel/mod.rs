@@ -21,6 +21,8 @@ mod blocks;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod inference;
 pub mod integer;
+#[cfg(any(arm_fpu, arm_soft, test))]
+mod one_column;
 mod portable;
 #[cfg(any(arm_soft, test))]
 #[cfg_attr(test, allow(dead_code))] // On a host some tests are all that has it.

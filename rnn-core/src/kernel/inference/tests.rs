@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::gru::Reset;
+use crate::kernel::one_column::OneColumn;
 use crate::kernel::soft::Soft;
 use crate::layers::{Kind, Layers};
 use crate::network::{NetworkRef, Shape};
@@ -32,7 +33,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 /// the processor has, and in integers.
 fn assert_same<W: Work<f32, Output = Vec<f32>>>(name: &str, work: impl Fn() -> W) {
     let wanted = bits(&work().run::<Inference>());
-    assert_eq!(bits(&work().run::<Soft>()), wanted, "soft, {name}");
+    assert_eq!(bits(&work().run::<OneColumn<Soft>>()), wanted, "soft, {name}");
     if has_avx512() {
         // SAFETY: the processor has what the function was compiled for.
         assert_eq!(bits(&unsafe { run_avx512(&mut work()) }), wanted, "AVX-512, {name}");
