@@ -174,9 +174,10 @@ impl Block {
 pub enum Narrow<'a> {
     /// 8 bits in [`Layout::Rows`].
     Bytes(&'a [i8]),
-    /// 8 bits in [`Layout::Panels`], and what turns a row's products with x + 2^15, numbers without signs,
-    /// to those with x: -2^15 times the sum of its weights in tiles of four columns.
-    Quads(&'a [i8], &'a [i32]),
+    /// 8 bits in [`Layout::Panels`], behind what turns a row's products with x + 2^15, numbers without
+    /// signs, to those with x: -2^15 times the sum of its weights in tiles of four columns. See
+    /// [`quads`](BlockRef::quads).
+    Quads(&'a [i32]),
     /// 8 bits in [`Layout::Pairs`].
     Pairs(&'a [i16]),
     /// 16 bits.
@@ -226,7 +227,6 @@ impl<'a> BlockRef<'a> {
         let (bias, multipliers, wide, narrow) =
             (next(bias), next(multipliers), next(wide), next(narrow));
         let halves = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
-        let bytes = |words| bytemuck::try_cast_slice(words).unwrap_or_default();
         BlockRef {
             wide_columns: block.wide,
             narrow_columns: block.narrow,
@@ -239,13 +239,9 @@ impl<'a> BlockRef<'a> {
                     Narrow::Pairs(halves(narrow))
                 }
                 Format { width: Width::Eight, layout: Layout::Rows } => {
-                    Narrow::Bytes(bytes(narrow))
+                    Narrow::Bytes(bytemuck::try_cast_slice(narrow).unwrap_or_default())
                 }
-                Format { width: Width::Eight, layout: Layout::Panels } => {
-                    let offsets = block.offsets(format);
-                    let (offsets, w) = narrow.split_at_checked(offsets).unwrap_or_default();
-                    Narrow::Quads(bytes(w), offsets)
-                }
+                Format { width: Width::Eight, layout: Layout::Panels } => Narrow::Quads(narrow),
                 Format { width: Width::Sixteen, .. } => Narrow::Halves(halves(narrow)),
             },
         }
@@ -280,6 +276,14 @@ impl<'a> BlockRef<'a> {
         }
     }
 
+    /// The offsets and the weights of [`Narrow::Quads`].
+    #[inline(always)]
+    pub fn quads(&self, words: &'a [i32]) -> (&'a [i32], &'a [i8]) {
+        let offsets = if self.narrow_columns > 0 { self.bias.len() } else { 0 };
+        let (offsets, w) = words.split_at_checked(offsets).unwrap_or_default();
+        (offsets, bytemuck::try_cast_slice(w).unwrap_or_default())
+    }
+
     /// Wide weight of row i and column j.
     #[inline(always)]
     pub fn wide_weight(&self, i: usize, j: usize) -> Option<i16> {
@@ -290,7 +294,8 @@ impl<'a> BlockRef<'a> {
     pub fn narrow_weight(&self, i: usize, j: usize) -> Option<i16> {
         let place = |width| Format { width, layout: self.layout }.place(self.narrow_columns, i, j);
         Some(match self.narrow {
-            Narrow::Bytes(w) | Narrow::Quads(w, _) => i16::from(*w.get(place(Width::Eight))?),
+            Narrow::Bytes(w) => i16::from(*w.get(place(Width::Eight))?),
+            Narrow::Quads(words) => i16::from(*self.quads(words).1.get(place(Width::Eight))?),
             Narrow::Pairs(w) => unpaired(*w.get(place(Width::Eight))?)[i % 2] as i16,
             Narrow::Halves(w) => *w.get(place(Width::Sixteen))?,
         })

@@ -12,7 +12,7 @@ mod network;
 mod pack;
 mod stream;
 
-pub use network::{Inputs, IntegerNetwork, Plan, Planned};
+pub use network::{Inputs, IntegerNetwork, Plan, PlanValue, Planned};
 pub(crate) use pack::set_offsets;
 pub use pack::{BlockValues, pack, repack};
 pub use stream::{Live, output};

@@ -183,20 +183,38 @@ pub trait Planned: Copy {
 
     /// The plan.
     fn plan(&self) -> &Plan;
+
+    /// Words of the cells' memories.
+    #[inline(always)]
+    fn cell_memories(&self) -> usize {
+        self.plan().cell_memories(self.plan().layers.count())
+    }
 }
 
-impl Planned for Plan {
+/// A plan as a value, with what every step asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanValue {
+    plan: Plan,
+    cell_memories: usize,
+}
+
+impl Planned for PlanValue {
     const TYPE: bool = false;
 
     #[inline(always)]
     fn plan(&self) -> &Plan {
-        self
+        &self.plan
+    }
+
+    #[inline(always)]
+    fn cell_memories(&self) -> usize {
+        self.cell_memories
     }
 }
 
 /// A network on the words of a model file.
 #[derive(Clone, Copy, Debug)]
-pub struct IntegerNetwork<'a, P = Plan> {
+pub struct IntegerNetwork<'a, P = PlanValue> {
     plan: P,
     words: &'a [i32],
 }
@@ -204,7 +222,11 @@ pub struct IntegerNetwork<'a, P = Plan> {
 impl<'a> IntegerNetwork<'a> {
     /// `None` when there aren't as many words as [`Plan::words`], or a cell has no integer form.
     pub const fn new(plan: Plan, words: &'a [i32]) -> Option<Self> {
-        if plan.fits(words) { Some(IntegerNetwork { plan, words }) } else { None }
+        if !plan.fits(words) {
+            return None;
+        }
+        let cell_memories = plan.cell_memories(plan.layers.count());
+        Some(IntegerNetwork { plan: PlanValue { plan, cell_memories }, words })
     }
 }
 
@@ -254,7 +276,7 @@ impl<'a, P: Planned> IntegerNetwork<'a, P> {
     pub fn h<'m>(&self, memory: &'m [i32]) -> &'m [i16] {
         let plan = self.plan();
         let last = plan.layers.count() - 1;
-        let from = plan.cell_memories(last);
+        let from = self.plan.cell_memories() - plan.cell_memory(last);
         let memory = memory.get(from..).unwrap_or_default();
         let v: &[i16] = bytemuck::try_cast_slice(memory).unwrap_or_default();
         let inputs = plan.inputs_in_place(last);
@@ -296,7 +318,7 @@ impl<P: Planned> IntegerWork for Step<'_, '_, P> {
         let (network, x, mut memory) = (*network, *x, &mut **memory);
         let plan = network.plan();
         let (_, mut words) = network.words.split_at_checked(plan.scales()).unwrap_or_default();
-        let mut cells = take(&mut memory, plan.cell_memories(plan.layers.count()));
+        let mut cells = take(&mut memory, network.plan.cell_memories());
         let sums = memory;
         let mut below: &[i16] = match x {
             Inputs::Values(x) => x,
@@ -361,9 +383,9 @@ impl<P: Planned> IntegerWork for Read<'_, '_, P> {
         let from = network.words.len().saturating_sub(words);
         let mut words = network.words.get(from..).unwrap_or_default();
         let block = BlockRef::take(block, plan.format, &mut words);
-        let mut cells = take(&mut memory, plan.cell_memories(count));
+        let mut cells = take(&mut memory, network.plan.cell_memories());
         // v of the uppermost cell ends with h; behind it comes what else the cell remembers.
-        let uppermost = plan.cell_memories(count - 1);
+        let uppermost = network.plan.cell_memories() - plan.cell_memory(count - 1);
         take(&mut cells, uppermost + plan.inputs_in_place(count - 1) / 2);
         let h = take(&mut cells, even(plan.layers.hidden()) / 2);
         let h: &[i16] = bytemuck::try_cast_slice(h).unwrap_or_default();

@@ -37,7 +37,8 @@ impl Kernel for Helium {
 #[inline(never)]
 fn multiply<const BYTES: usize>(block: &BlockRef<'_>, started: bool, v: &[i16], out: &mut [i32]) {
     let (w, weights): (*const u8, usize) = match block.narrow {
-        Narrow::Bytes(w) | Narrow::Quads(w, _) => (w.as_ptr().cast(), w.len()),
+        Narrow::Bytes(w) => (w.as_ptr().cast(), w.len()),
+        Narrow::Quads(words) => (words.as_ptr().cast(), words.len()),
         Narrow::Halves(w) | Narrow::Pairs(w) => (w.as_ptr().cast(), w.len()),
     };
     let (rows, columns) = (out.len(), block.narrow_columns);

@@ -23,7 +23,7 @@ impl Kernel for Portable {
         if !narrow.is_empty() {
             match block.narrow {
                 Narrow::Bytes(w) => add(r, w, narrow, out),
-                Narrow::Quads(w, _) => add_quads(w, narrow, out),
+                Narrow::Quads(words) => add_quads(block.quads(words).1, narrow, out),
                 Narrow::Halves(w) => add(r, w, narrow, out),
                 Narrow::Pairs(w) => add_pairs(w, narrow, out),
             }

@@ -117,13 +117,14 @@ impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
     fn multiply(block: &BlockRef<'_>, hot: OneHot, v: &[i16], out: &mut [i32]) {
         let (rows, columns) = (out.len(), block.narrow_columns);
         let wide = if hot.is_some() { 0 } else { block.wide_columns };
-        let narrow = match block.narrow {
-            Narrow::Bytes(w) | Narrow::Quads(w, _) => w.len(),
-            Narrow::Halves(w) | Narrow::Pairs(w) => w.len(),
+        let (offsets, bytes): (&[i32], &[i8]) = match block.narrow {
+            Narrow::Bytes(w) => (&[], w),
+            Narrow::Quads(words) => block.quads(words),
+            Narrow::Halves(_) | Narrow::Pairs(_) => (&[], &[]),
         };
-        let offsets = match block.narrow {
-            Narrow::Quads(_, offsets) if columns > 0 => offsets,
-            _ => &[],
+        let narrow = match block.narrow {
+            Narrow::Bytes(_) | Narrow::Quads(_) => bytes.len(),
+            Narrow::Halves(w) | Narrow::Pairs(w) => w.len(),
         };
         let fits = block.layout == Layout::Panels
             && rows % ROWS == 0
@@ -155,8 +156,9 @@ impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
         // SAFETY: the sizes were checked; the form's instructions are there.
         unsafe {
             match block.narrow {
-                Narrow::Bytes(w) | Narrow::Quads(w, _) => {
-                    all::<V, i8, INLINED>(rows, Product { w: w.as_ptr(), x, columns }, tiles);
+                Narrow::Bytes(_) | Narrow::Quads(_) => {
+                    let w = bytes.as_ptr();
+                    all::<V, i8, INLINED>(rows, Product { w, x, columns }, tiles);
                 }
                 Narrow::Halves(w) | Narrow::Pairs(w) => {
                     all::<V, i16, INLINED>(rows, Product { w: w.as_ptr(), x, columns }, tiles)
