@@ -54,7 +54,7 @@ fn requantisation_of_all_sums() {
                 bias: &sums,
                 multipliers: &multipliers,
                 wide: &[],
-                narrow: Narrow::Bytes(&[]),
+                narrow: Narrow::Quads(&[]),
             };
             Portable::multiply(&block, None, &[], &mut out);
             assert!(exact(&sums, m, &out), "plain loops, sums from {first}, multiplier {m}");

@@ -118,13 +118,13 @@ impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
         let (rows, columns) = (out.len(), block.narrow_columns);
         let wide = if hot.is_some() { 0 } else { block.wide_columns };
         let (offsets, bytes): (&[i32], &[i8]) = match block.narrow {
-            Narrow::Bytes(w) => (&[], w),
             Narrow::Quads(words) => block.quads(words),
-            Narrow::Halves(_) | Narrow::Pairs(_) => (&[], &[]),
+            Narrow::Bytes(_) | Narrow::Halves(_) | Narrow::Pairs(_) => (&[], &[]),
         };
         let narrow = match block.narrow {
-            Narrow::Bytes(_) | Narrow::Quads(_) => bytes.len(),
+            Narrow::Quads(_) => bytes.len(),
             Narrow::Halves(w) | Narrow::Pairs(w) => w.len(),
+            Narrow::Bytes(_) => return elsewhere(block, hot, v, out),
         };
         let fits = block.layout == Layout::Panels
             && rows % ROWS == 0
@@ -132,7 +132,7 @@ impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
             && block.multipliers.len() == rows
             && block.wide.len() == rows * block.wide_columns
             && narrow == rows * columns
-            && (offsets.is_empty() || offsets.len() == rows)
+            && (offsets.len() == rows || bytes.is_empty())
             && v.len() == wide + columns
             && (wide | columns) % 2 == 0;
         if !fits {
@@ -147,7 +147,7 @@ impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
         let x = v.as_ptr();
         let rows = Rows {
             starts,
-            offsets: (V::OFFSET && !offsets.is_empty()).then_some(offsets.as_ptr()),
+            offsets: (V::OFFSET && !bytes.is_empty()).then_some(offsets.as_ptr()),
             multipliers: block.multipliers.as_ptr(),
             out: out.as_mut_ptr(),
             wide: Product { w: block.wide.as_ptr(), x, columns: wide },
@@ -156,7 +156,7 @@ impl<V: Tilewise, const INLINED: bool> Kernel for Vectors<V, INLINED> {
         // SAFETY: the sizes were checked; the form's instructions are there.
         unsafe {
             match block.narrow {
-                Narrow::Bytes(_) | Narrow::Quads(_) => {
+                Narrow::Quads(_) | Narrow::Bytes(_) => {
                     let w = bytes.as_ptr();
                     all::<V, i8, INLINED>(rows, Product { w, x, columns }, tiles);
                 }
