@@ -5,8 +5,8 @@ use crate::quant::Plan;
 use crate::quant::block::{Block, Format, Layout, Width, row_bound, unpaired};
 
 /// The word, counted from the tensors' first one at byte `first`, that makes a file unusable: a scale that
-/// isn't finite and above 0, a negative multiplier, the bias of a row whose sum could overflow, an offset that isn't
-/// its row's.
+/// isn't finite and above 0, a negative multiplier, the bias of a row whose sum could overflow, an
+/// offset that isn't its row's.
 pub(super) const fn unusable(plan: &Plan, bytes: &[u8], first: usize) -> Option<usize> {
     let mut word = 0;
     while word < plan.scales() {

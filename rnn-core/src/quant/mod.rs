@@ -3,7 +3,8 @@
 //!
 //! All of it is specified to the bit: [`fixed`] has the functions, [`block`] the sums and the layouts
 //! of the weights, and the cells' equations stand in one file beside each other. A network is used
-//! where its model file lies ([`IntegerNetwork`]); [`Live`] is one in the middle of a stream.
+//! where its model file lies ([`IntegerNetwork`], whose plan may be a type: [`Planned`]); [`Live`] is one in
+//! the middle of a stream.
 
 pub mod block;
 mod cell;
