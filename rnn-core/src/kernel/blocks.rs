@@ -1,9 +1,34 @@
-//! Blocks of outputs in registers: N vectors of rows from the bias through the products to sigma.
+//! Blocks of outputs in registers: N vectors of rows from the bias through the products.
 #![allow(unsafe_code)]
 
-use super::Columns;
 use super::vector::Vector;
+use super::{Arithmetic, Columns};
 use crate::activation::Activation;
+
+/// An arithmetic on vectors of lanes, with its bits.
+pub(super) trait Lanewise<V: Vector>: Arithmetic<f32> {
+    /// Whether its own verbs are faster where there are several columns.
+    const BATCHED: bool;
+
+    /// acc + a b, rounded once or twice.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; so for all that follow.
+    unsafe fn multiply_add(acc: V, a: V, b: V) -> V;
+
+    /// sigma(z)
+    unsafe fn sigma<const N: usize>(activation: Activation, z: [V; N]) -> [V; N];
+
+    /// See [`Arithmetic::readout`].
+    unsafe fn few_outputs(
+        out: &mut [f32],
+        rows: usize,
+        bias: &[f32],
+        w: &[f32],
+        x: &[f32],
+        inputs: usize,
+    );
+}
 
 /// Some rows of a matrix, column-major.
 #[derive(Clone, Copy)]
@@ -29,7 +54,7 @@ impl Rows<'_> {
 /// # Safety
 /// As for [`Vector`]; the rows that are meant lie in the matrices.
 #[inline(always)]
-pub(super) unsafe fn accumulate<V: Vector, const N: usize, const G: usize>(
+pub(super) unsafe fn accumulate<K: Lanewise<V>, V: Vector, const N: usize, const G: usize>(
     acc: &mut [[V; N]; G],
     rows: [Rows<'_>; G],
     x: Columns<'_, f32>,
@@ -51,7 +76,7 @@ pub(super) unsafe fn accumulate<V: Vector, const N: usize, const G: usize>(
                     for (acc, Rows { w, of, from }) in sums.iter_mut().zip(rows) {
                         let w: [V; N] = load(w.as_ptr().add(j * of + from), part);
                         for (acc, w) in acc.iter_mut().zip(w) {
-                            *acc = acc.add(w.mul(x));
+                            *acc = K::multiply_add(*acc, w, x);
                         }
                     }
                 }
@@ -132,21 +157,6 @@ pub(super) unsafe fn store<V: Vector, const N: usize>(
                 Some(mask) if i + 1 == N => vector.store_part(to, mask),
                 _ => vector.store(to),
             }
-        }
-    }
-}
-
-/// sigma(z)
-///
-/// # Safety
-/// As for [`Vector`].
-#[inline(always)]
-pub(super) unsafe fn activate<V: Vector>(activation: Activation, z: V) -> V {
-    unsafe {
-        match activation {
-            Activation::Tanh => z.tanh(),
-            Activation::Sigmoid => z.sigmoid(),
-            Activation::Relu => z.relu(),
         }
     }
 }

@@ -18,6 +18,10 @@
 mod arm;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod blocks;
+#[cfg(feature = "std")]
+mod form;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod in_registers;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod inference;
 pub mod integer;
@@ -34,14 +38,16 @@ mod training;
 #[cfg(arm_fpu)]
 pub(crate) use arm::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-pub(crate) use inference::run as run_inference;
+pub(crate) use in_registers::run_inference;
 #[cfg(arm_soft)]
 pub(crate) use soft::run as run_inference;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod vector;
 
 #[cfg(feature = "std")]
-pub use training::{Form, multiply_adds_in_registers};
+pub use form::Form;
+#[cfg(feature = "std")]
+pub use training::multiply_adds_in_registers;
 
 use core::ops::{Add, Mul, Sub};
 
@@ -367,7 +373,7 @@ pub struct Inference;
 /// The name of the form in which [`Inference`] runs on `f32` here.
 pub fn inference_form() -> &'static str {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    return inference::form();
+    return Form::chosen().name();
     #[cfg(arm_fpu)]
     return arm::form();
     #[cfg(arm_soft)]

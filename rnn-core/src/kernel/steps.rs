@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::Columns;
-use super::blocks::{Rows, accumulate, activate, load, start, store};
+use super::blocks::{Lanewise, Rows, accumulate, load, start, store};
 use super::vector::Vector;
 use crate::activation::Activation::{Sigmoid, Tanh};
 use crate::cell::{copy, take};
@@ -14,7 +14,7 @@ use crate::elman::ElmanRef;
 use crate::gru::{GruRef, Reset};
 use crate::lstm::LstmRef;
 
-/// Stores `$step::<V, N>(arguments, unit, part)` for `$hidden` units: N vectors of them, from `unit`
+/// Stores `$step::<K, V, N>(arguments, unit, part)` for `$hidden` units: N vectors of them, from `unit`
 /// on, of the last vector the part that is given. The last call's go to `$last`: nobody reads there any
 /// more; those of the others, so many units, to `$next`.
 macro_rules! over_units {
@@ -22,7 +22,7 @@ macro_rules! over_units {
         let (mut unit, hidden) = (0, $hidden);
         macro_rules! some {
             ($n:literal, $part:expr) => {{
-                let units = $step::<V, $n>($($argument,)* unit, $part);
+                let units = $step::<K, V, $n>($($argument,)* unit, $part);
                 let last = unit + $n * V::LANES >= hidden;
                 let to = if last { $last.as_mut_ptr() } else { $next.as_mut_ptr() };
                 store(units, to.add(unit), $part);
@@ -48,7 +48,7 @@ macro_rules! over_units {
 /// # Safety
 /// As for [`Vector`]; so for all that follow.
 #[inline(always)]
-pub(super) unsafe fn elman<V: Vector>(
+pub(super) unsafe fn elman<K: Lanewise<V>, V: Vector>(
     cell: ElmanRef<'_, f32>,
     x: Columns<'_, f32>,
     mut memory: &mut [f32],
@@ -61,7 +61,7 @@ pub(super) unsafe fn elman<V: Vector>(
 }
 
 #[inline(always)]
-unsafe fn elman_units<V: Vector, const N: usize>(
+unsafe fn elman_units<K: Lanewise<V>, V: Vector, const N: usize>(
     cell: ElmanRef<'_, f32>,
     x: Columns<'_, f32>,
     h: &[f32],
@@ -71,20 +71,17 @@ unsafe fn elman_units<V: Vector, const N: usize>(
     let ElmanRef { hidden, activation, w_xh, w_hh, b, .. } = cell;
     unsafe {
         let mut z = [start::<V, N>(b, unit, part)];
-        accumulate(&mut z, [Rows { w: w_xh, of: hidden, from: unit }], x, part);
+        accumulate::<K, V, N, _>(&mut z, [Rows { w: w_xh, of: hidden, from: unit }], x, part);
         let h = Columns::Values(h);
-        accumulate(&mut z, [Rows { w: w_hh, of: hidden, from: unit }], h, part);
-        let [mut h] = z;
-        for h in &mut h {
-            *h = activate(activation, *h);
-        }
-        h
+        accumulate::<K, V, N, _>(&mut z, [Rows { w: w_hh, of: hidden, from: unit }], h, part);
+        let [z] = z;
+        K::sigma(activation, z)
     }
 }
 
 /// See [`elman`].
 #[inline(always)]
-pub(super) unsafe fn gru<V: Vector>(
+pub(super) unsafe fn gru<K: Lanewise<V>, V: Vector>(
     cell: GruRef<'_, f32>,
     x: Columns<'_, f32>,
     mut memory: &mut [f32],
@@ -105,7 +102,7 @@ pub(super) unsafe fn gru<V: Vector>(
 
 /// q = r * h
 #[inline(always)]
-unsafe fn gru_reset<V: Vector, const N: usize>(
+unsafe fn gru_reset<K: Lanewise<V>, V: Vector, const N: usize>(
     cell: GruRef<'_, f32>,
     x: Columns<'_, f32>,
     h: &[f32],
@@ -115,20 +112,25 @@ unsafe fn gru_reset<V: Vector, const N: usize>(
     let GruRef { hidden, w_xg, w_hg, b_g, .. } = cell;
     unsafe {
         let mut r = [start::<V, N>(b_g, unit, part)];
-        accumulate(&mut r, [Rows { w: w_xg, of: 2 * hidden, from: unit }], x, part);
+        accumulate::<K, V, N, _>(&mut r, [Rows { w: w_xg, of: 2 * hidden, from: unit }], x, part);
         let state = Columns::Values(h);
-        accumulate(&mut r, [Rows { w: w_hg, of: 2 * hidden, from: unit }], state, part);
+        accumulate::<K, V, N, _>(
+            &mut r,
+            [Rows { w: w_hg, of: 2 * hidden, from: unit }],
+            state,
+            part,
+        );
         let [r] = r;
         let mut h: [V; N] = load(h.as_ptr().add(unit), part);
-        for (h, r) in h.iter_mut().zip(r) {
-            *h = activate(Sigmoid, r).mul(*h);
+        for (h, r) in h.iter_mut().zip(K::sigma(Sigmoid, r)) {
+            *h = r.mul(*h);
         }
         h
     }
 }
 
 #[inline(always)]
-unsafe fn gru_units<V: Vector, const N: usize>(
+unsafe fn gru_units<K: Lanewise<V>, V: Vector, const N: usize>(
     cell: GruRef<'_, f32>,
     x: Columns<'_, f32>,
     h: &[f32],
@@ -147,34 +149,29 @@ unsafe fn gru_units<V: Vector, const N: usize>(
             start(b_n, unit, part),
         ];
         let of_x = [gate(w_xg, unit), gate(w_xg, hidden + unit), candidate(w_xn)];
-        accumulate(&mut sums, of_x, x, part);
+        accumulate::<K, V, N, _>(&mut sums, of_x, x, part);
         let [r, mut z, mut n] = sums;
         match cell.reset {
             Reset::After => {
                 let mut sums = [r, start(b_hn, unit, part), z];
                 let of_h = [gate(w_hg, unit), candidate(w_hn), gate(w_hg, hidden + unit)];
-                accumulate(&mut sums, of_h, state, part);
+                accumulate::<K, V, N, _>(&mut sums, of_h, state, part);
                 let (r, q);
                 [r, q, z] = sums;
-                for ((n, r), q) in n.iter_mut().zip(r).zip(q) {
-                    *n = n.add(activate(Sigmoid, r).mul(q));
+                for ((n, r), q) in n.iter_mut().zip(K::sigma(Sigmoid, r)).zip(q) {
+                    *n = n.add(r.mul(q));
                 }
             }
             Reset::Before => {
                 let mut sum = [z];
-                accumulate(&mut sum, [gate(w_hg, hidden + unit)], state, part);
+                accumulate::<K, V, N, _>(&mut sum, [gate(w_hg, hidden + unit)], state, part);
                 [z] = sum;
                 let mut sum = [n];
-                accumulate(&mut sum, [candidate(w_hn)], Columns::Values(q), part);
+                accumulate::<K, V, N, _>(&mut sum, [candidate(w_hn)], Columns::Values(q), part);
                 [n] = sum;
             }
         }
-        for z in &mut z {
-            *z = activate(Sigmoid, *z);
-        }
-        for n in &mut n {
-            *n = activate(Tanh, *n);
-        }
+        let (z, n) = (K::sigma(Sigmoid, z), K::sigma(Tanh, n));
         let mut h: [V; N] = load(h.as_ptr().add(unit), part);
         for ((h, z), n) in h.iter_mut().zip(z).zip(n) {
             *h = n.add(z.mul(h.sub(n)));
@@ -185,7 +182,7 @@ unsafe fn gru_units<V: Vector, const N: usize>(
 
 /// See [`elman`].
 #[inline(always)]
-pub(super) unsafe fn lstm<V: Vector>(
+pub(super) unsafe fn lstm<K: Lanewise<V>, V: Vector>(
     cell: LstmRef<'_, f32>,
     x: Columns<'_, f32>,
     mut memory: &mut [f32],
@@ -200,7 +197,7 @@ pub(super) unsafe fn lstm<V: Vector>(
 }
 
 #[inline(always)]
-unsafe fn lstm_units<V: Vector, const N: usize>(
+unsafe fn lstm_units<K: Lanewise<V>, V: Vector, const N: usize>(
     cell: LstmRef<'_, f32>,
     x: Columns<'_, f32>,
     h: &[f32],
@@ -216,33 +213,35 @@ unsafe fn lstm_units<V: Vector, const N: usize>(
             *gate = start(b, from, part);
         }
         let of = 4 * hidden;
-        accumulate(&mut gates, [i, f, g, o].map(|from| Rows { w: w_x, of, from }), x, part);
+        accumulate::<K, V, N, _>(
+            &mut gates,
+            [i, f, g, o].map(|from| Rows { w: w_x, of, from }),
+            x,
+            part,
+        );
         // Where there are no registers for all gates, the one that is used last comes last.
         let at = if 4 * N < V::REGISTERS { h.len() } else { 0 };
         let [first, rest] = [&h[..at], &h[at..]].map(Columns::Values);
         let rows = [i, f, g, o].map(|from| Rows { w: w_h, of, from });
-        accumulate(&mut gates, rows, first, part);
+        accumulate::<K, V, N, _>(&mut gates, rows, first, part);
         let [i, f, g, last] = gates;
         let [rows @ .., last_rows] = rows.map(|rows| rows.behind(at));
         let mut i_f_g = [i, f, g];
-        accumulate(&mut i_f_g, rows, rest, part);
+        accumulate::<K, V, N, _>(&mut i_f_g, rows, rest, part);
         let [i, f, g] = i_f_g;
         let c_at = c.as_mut_ptr().add(unit);
         let mut c: [V; N] = load(c_at, part);
+        let (i, g, f) = (K::sigma(Sigmoid, i), K::sigma(Tanh, g), K::sigma(Sigmoid, f));
         for (((c, i), g), f) in c.iter_mut().zip(i).zip(g).zip(f) {
-            let i_g = activate(Sigmoid, i).mul(activate(Tanh, g));
-            *c = activate(Sigmoid, f).mul(*c).add(i_g);
+            *c = f.mul(*c).add(i.mul(g));
         }
         store(c, c_at, part);
         let mut only = [last];
-        accumulate(&mut only, [last_rows], rest, part);
+        accumulate::<K, V, N, _>(&mut only, [last_rows], rest, part);
         let [o] = only;
-        for c in &mut c {
-            *c = activate(Tanh, *c);
-        }
-        let mut h = c;
-        for (h, o) in h.iter_mut().zip(o) {
-            *h = h.mul(activate(Sigmoid, o));
+        let mut h = K::sigma(Tanh, c);
+        for (h, o) in h.iter_mut().zip(K::sigma(Sigmoid, o)) {
+            *h = h.mul(o);
         }
         h
     }

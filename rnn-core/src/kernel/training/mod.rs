@@ -19,7 +19,6 @@ macro_rules! chosen {
     };
 }
 
-mod form;
 mod loss;
 mod portable;
 
@@ -47,9 +46,10 @@ mod x86;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
 
-pub use form::Form;
-
+use super::form::Form;
 use super::{Arithmetic, Columns, EachUnit, Elementwise, Outer, Product, Training};
+#[cfg(target_arch = "x86_64")]
+use super::{Work, in_registers};
 use crate::activation::Activation;
 use crate::scalar::Scalar;
 
@@ -134,6 +134,12 @@ impl<T: Scalar> Elementwise for IsZero<'_, T> {
 
 impl Arithmetic<f32> for Training {
     common!(f32);
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn run<W: Work<f32>>(work: &mut W) -> W::Output {
+        in_registers::run::<Self, W>(work)
+    }
 
     fn transposed<'a>(w: &'a [f32], rows: usize, cols: usize, space: &'a mut [f32]) -> &'a [f32] {
         #[cfg(target_arch = "x86_64")]

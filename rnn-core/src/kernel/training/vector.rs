@@ -54,7 +54,7 @@ macro_rules! vector {
      [$($method:ident($($argument:ident),*) => $intrinsic:ident;)*] $($rest:tt)*) => {
         #[doc = concat!($prefix, " lanes.")]
         #[derive(Clone, Copy)]
-        pub(super) struct $name($register);
+        pub(super) struct $name(pub(super) $register);
 
         #[allow(unsafe_code)]
         impl Vector for $name {

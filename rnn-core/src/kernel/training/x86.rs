@@ -1,10 +1,13 @@
 //! The kernels' bodies, compiled for AVX2 and for AVX-512.
 
+use core::arch::x86_64::{__m256, __m512};
+
 use super::product::{self, Columnwise, Dense, Finish, Job, Start};
-use super::vector::{Avx2, Avx512};
+use super::vector::{Avx2, Avx512, Vector};
 use super::{elementwise, loss, peak, portable, readout, softmax, sums, units};
 use crate::activation::Activation;
-use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product};
+use crate::kernel::blocks::Lanewise;
+use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product, Training};
 
 /// Every column of `out` becomes the bias and the column of W that its symbol stands for.
 #[inline(always)]
@@ -23,7 +26,38 @@ fn look_up(out: &mut [f32], rows: usize, bias: &[f32], product: Product<'_, f32>
 }
 
 macro_rules! form {
-    ($name:ident, $vector:ty, $features:literal) => {
+    ($name:ident, $vector:ident($register:ty), $features:literal) => {
+        #[allow(unsafe_code)]
+        impl Lanewise<$register> for Training {
+            const BATCHED: bool = true;
+
+            #[inline(always)]
+            unsafe fn multiply_add(acc: $register, a: $register, b: $register) -> $register {
+                unsafe { $vector(a).fused($vector(b), $vector(acc)).0 }
+            }
+
+            #[inline(always)]
+            unsafe fn sigma<const N: usize>(
+                activation: Activation,
+                z: [$register; N],
+            ) -> [$register; N] {
+                let [h] = unsafe { elementwise::activate(activation, [z.map($vector)]) };
+                h.map(|$vector(h)| h)
+            }
+
+            #[inline(always)]
+            unsafe fn few_outputs(
+                out: &mut [f32],
+                rows: usize,
+                bias: &[f32],
+                w: &[f32],
+                x: &[f32],
+                inputs: usize,
+            ) {
+                unsafe { $name::readout(out, rows, bias, w, x, inputs) }
+            }
+        }
+
         /// Compiled for these instructions.
         pub(super) mod $name {
             use super::*;
@@ -200,5 +234,5 @@ macro_rules! form {
     };
 }
 
-form!(avx512, Avx512, "avx512f,avx2,fma");
-form!(avx2, Avx2, "avx2,fma");
+form!(avx512, Avx512(__m512), "avx512f,avx2,fma");
+form!(avx2, Avx2(__m256), "avx2,fma");

@@ -1,8 +1,9 @@
-//! Every form of the host's inference, and that of chips without an FPU, against the portable one, bit
-//! for bit.
+//! Both arithmetics on a host's vectors against their verbs, and inference in integers, for chips
+//! without an FPU, against the portable form: bit for bit.
 
 use super::*;
 use crate::gru::Reset;
+use crate::kernel::Training;
 use crate::kernel::one_column::OneColumn;
 use crate::kernel::soft::Soft;
 use crate::layers::{Kind, Layers};
@@ -29,23 +30,35 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() }).collect()
 }
 
-/// A piece of work and where its bits differ from the portable form's: nowhere, in every form that
-/// the processor has, and in integers.
+/// A piece of work has the bits of K's verbs in every form that the processor has, and those of
+/// inference in integers.
 fn assert_same<W: Work<f32, Output = Vec<f32>>>(name: &str, work: impl Fn() -> W) {
     let wanted = bits(&work().run::<Inference>());
     assert_eq!(bits(&work().run::<OneColumn<Soft>>()), wanted, "soft, {name}");
-    if has_avx512() {
+    assert_vectors::<Inference, W>(name, &work, &wanted);
+    assert_vectors::<Training, W>(name, &work, &bits(&work().run::<Training>()));
+}
+
+fn assert_vectors<K: Widths, W>(name: &str, work: &impl Fn() -> W, wanted: &[u32])
+where
+    W: Work<f32, Output = Vec<f32>>,
+{
+    let arithmetic = core::any::type_name::<K>();
+    if Form::Avx512.runs_here() {
         // SAFETY: the processor has what the function was compiled for.
-        assert_eq!(bits(&unsafe { run_avx512(&mut work()) }), wanted, "AVX-512, {name}");
+        let here = unsafe { run_avx512::<K, W>(&mut work()) };
+        assert_eq!(bits(&here), wanted, "{arithmetic}, AVX-512, {name}");
     }
-    if has_avx2() {
+    if Form::Avx2.runs_here() {
         // SAFETY: as above.
-        assert_eq!(bits(&unsafe { run_avx2(&mut work()) }), wanted, "AVX2, {name}");
+        let here = unsafe { run_avx2::<K, W>(&mut work()) };
+        assert_eq!(bits(&here), wanted, "{arithmetic}, AVX2, {name}");
     }
 }
 
-/// Affine and readout, with a column of values or a symbol.
+/// Affine and readout, with columns of values or symbols.
 struct Verbs<'a> {
+    columns: usize,
     rows: usize,
     inputs: usize,
     tensors: [&'a [f32]; 5],
@@ -55,11 +68,11 @@ struct Verbs<'a> {
 impl Work<f32> for Verbs<'_> {
     type Output = Vec<f32>;
     fn run<A: Arithmetic<f32>>(&mut self) -> Vec<f32> {
-        let Verbs { rows, inputs, tensors: [w, x, w_h, h, b], symbol } = *self;
+        let Verbs { columns, rows, inputs, tensors: [w, x, w_h, h, b], symbol } = *self;
         let symbol = symbol.map(|symbol| [symbol; 2]);
         let x_1 = symbol.as_ref().map_or(Columns::Values(x), |s| Columns::Symbols(s));
-        let mut out = vec![7.0; 4 * rows];
-        let (affine, readout) = out.split_at_mut(2 * rows);
+        let mut out = vec![7.0; 2 * columns * rows];
+        let (affine, readout) = out.split_at_mut(columns * rows);
         A::affine(affine, rows, b, Product { w, x: x_1, inputs }, Product::new(w_h, h, rows));
         A::readout(readout, rows, b, w, x, inputs);
         out
@@ -76,12 +89,10 @@ fn verbs_have_the_portable_bits() {
             let b = values(6, if rows % 3 == 0 { 0 } else { rows }, 1.0, wild);
             for symbol in [None, Some(0), Some(inputs as u16 - 1), Some(u16::MAX)] {
                 let tensors = [&w[..], &x, &w_h, &h, &b];
-                assert_same(&format!("{rows} x {inputs}, wild {wild}, {symbol:?}"), || Verbs {
-                    rows,
-                    inputs,
-                    tensors,
-                    symbol,
-                });
+                for columns in [1, 2] {
+                    let name = format!("{rows} x {inputs}, {columns}, wild {wild}, {symbol:?}");
+                    assert_same(&name, || Verbs { columns, rows, inputs, tensors, symbol });
+                }
             }
         }
     }
@@ -177,14 +188,14 @@ fn the_checker_can_fail() {
             let x = values(1, 33, 1.0, false);
             let mut sum = vec![0.0];
             let mut order: Vec<f32> = x;
-            if core::any::type_name::<A>().contains("Avx") {
+            if core::any::type_name::<A>().contains("InRegisters") {
                 order.reverse();
             }
             A::affine(&mut sum, 1, &[], Product::new(&order, &[1.0; 33], 33), Product::NONE);
             sum
         }
     }
-    if !has_avx2() {
+    if !Form::Avx2.runs_here() {
         panic!("wrong: this processor has no form to be checked");
     }
     assert_same("wrong", || Wrong);

@@ -1,9 +1,9 @@
-//! Which instructions the trainer's kernels use.
+//! Which instructions a host's kernels for real numbers use.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// A form of the trainer's kernels; all give the same bits.
+/// A form of the kernels of either arithmetic; all give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Form {
@@ -39,11 +39,20 @@ impl Form {
         let wanted = std::env::var("RNN_KERNEL").ok();
         let runs = || Form::ALL.into_iter().rev().filter(|form| form.runs_here());
         let form = runs()
-            .find(|form| wanted.as_ref().is_some_and(|wanted| *wanted == form.to_string()))
+            .find(|form| wanted.as_ref().is_some_and(|wanted| wanted == form.name()))
             .or_else(|| runs().next())
             .unwrap_or(Form::Portable);
         CHOSEN.store(form as u8, Ordering::Relaxed);
         form
+    }
+
+    /// As the environment's `RNN_KERNEL` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Portable => "portable",
+            Form::Avx2 => "avx2",
+            Form::Avx512 => "avx512",
+        }
     }
 
     /// Takes this form from now on, in every thread; `false`, and nothing changes, where the processor
@@ -77,10 +86,6 @@ impl Form {
 
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Form::Portable => "portable",
-            Form::Avx2 => "avx2",
-            Form::Avx512 => "avx512",
-        })
+        f.pad(self.name())
     }
 }
