@@ -10,7 +10,7 @@ use rnn_core::cell::Cell;
 use rnn_core::elman::Elman;
 use rnn_core::gru::{Gru, Reset};
 use rnn_core::kernel::integer::{self, LAYOUT};
-use rnn_core::kernel::{Columns, Inference, inference_form};
+use rnn_core::kernel::{Arithmetic, Columns, Form, Inference, Training};
 use rnn_core::layers::{Kind, Layers};
 use rnn_core::lstm::Lstm;
 use rnn_core::network::{Network, NetworkRef, Shape};
@@ -60,7 +60,7 @@ struct Figures {
 }
 
 /// The line above them.
-const HEADINGS: &str = "streaming  hidden  format       kernel   ns/step  shape at run \
+const HEADINGS: &str = "streaming  hidden  format          kernel   ns/step  shape at run \
     time  RTNeural, Eigen  fraction of its time";
 
 impl fmt::Display for Figures {
@@ -68,7 +68,7 @@ impl fmt::Display for Figures {
         let Figures { cell, hidden, format, kernel, ns_per_step, run_time } = self;
         write!(
             f,
-            "{cell:<9} {hidden:>7}  {format:<6} {kernel:>12} {ns_per_step:>9.1} {run_time:>18.1}"
+            "{cell:<9} {hidden:>7}  {format:<9} {kernel:>12} {ns_per_step:>9.1} {run_time:>18.1}"
         )?;
         let size = [32, 64, 128].iter().position(|size| size == hidden);
         let theirs = RTNEURAL.iter().find(|(name, _)| name == cell);
@@ -82,15 +82,20 @@ impl fmt::Display for Figures {
 
 /// Every cell in every size, each handed to `take` when it has been measured.
 fn measure(mut take: impl FnMut(Figures)) {
-    take(elman::<32>());
-    take(elman::<64>());
-    take(elman::<128>());
-    take(gru::<32>());
-    take(gru::<64>());
-    take(gru::<128>());
-    take(lstm::<32>());
-    take(lstm::<64>());
-    take(lstm::<128>());
+    macro_rules! reals {
+        ($($format:literal: $arithmetic:ty;)*) => {$(
+            take(elman::<32, $arithmetic>($format));
+            take(elman::<64, $arithmetic>($format));
+            take(elman::<128, $arithmetic>($format));
+            take(gru::<32, $arithmetic>($format));
+            take(gru::<64, $arithmetic>($format));
+            take(gru::<128, $arithmetic>($format));
+            take(lstm::<32, $arithmetic>($format));
+            take(lstm::<64, $arithmetic>($format));
+            take(lstm::<128, $arithmetic>($format));
+        )*};
+    }
+    reals!("f32": Inference; "f32 fused": Training;);
     macro_rules! integers {
         ($($width:literal)*) => {$(
             take(integers::<0, 32, $width>());
@@ -185,24 +190,29 @@ fn samples() -> [f32; STEPS] {
     samples
 }
 
-fn elman<const H: usize>() -> Figures {
-    figures::<Elman<f32, 1, H>, H>("elman", Kind::Elman(Activation::Tanh))
+fn elman<const H: usize, A: Arithmetic<f32>>(format: &'static str) -> Figures {
+    figures::<A, Elman<f32, 1, H>, H>("elman", Kind::Elman(Activation::Tanh), format)
 }
 
-fn gru<const H: usize>() -> Figures {
-    figures::<Gru<f32, 1, H>, H>("gru", Kind::Gru(Reset::After))
+fn gru<const H: usize, A: Arithmetic<f32>>(format: &'static str) -> Figures {
+    figures::<A, Gru<f32, 1, H>, H>("gru", Kind::Gru(Reset::After), format)
 }
 
-fn lstm<const H: usize>() -> Figures {
-    figures::<Lstm<f32, 1, H>, H>("lstm", Kind::Lstm)
+fn lstm<const H: usize, A: Arithmetic<f32>>(format: &'static str) -> Figures {
+    figures::<A, Lstm<f32, 1, H>, H>("lstm", Kind::Lstm, format)
 }
 
 /// Streams a noisy sine through a network of random weights.
-fn figures<C: Cell<f32, 1, H>, const H: usize>(cell: &'static str, kind: Kind) -> Figures {
+fn figures<A: Arithmetic<f32>, C: Cell<f32, 1, H>, const H: usize>(
+    cell: &'static str,
+    kind: Kind,
+    format: &'static str,
+) -> Figures {
     let samples = samples();
     let network = Box::new(Network::<f32, C, 1, H, 1>::random(1));
     let mut memory = Box::new(network.rest());
-    let ns_per_step = nanoseconds(&samples, |sample| network.step(&[sample], &mut memory)[0]);
+    let ns_per_step =
+        nanoseconds(&samples, |sample| network.step_in::<A>(&[sample], &mut memory)[0]);
 
     let shape = black_box(Shape { inputs: 1, layers: Layers::one(kind, H), outputs: 1 });
     let mut parameters = Aligned::new(shape.parameters());
@@ -213,12 +223,12 @@ fn figures<C: Cell<f32, 1, H>, const H: usize>(cell: &'static str, kind: Kind) -
     let mut memory = Aligned::new(shape.memory());
     let run_time = nanoseconds(&samples, |sample| {
         let mut y = [0.0];
-        let h = network.step::<Inference>(Columns::Values(&[sample]), &mut memory);
-        network.readout().forward::<Inference>(h, &mut y);
+        let h = network.step::<A>(Columns::Values(&[sample]), &mut memory);
+        network.readout().forward::<A>(h, &mut y);
         y[0]
     });
-    let kernel = inference_form();
-    Figures { cell, hidden: H, format: "f32", kernel, ns_per_step, run_time }
+    let kernel = Form::chosen().name();
+    Figures { cell, hidden: H, format, kernel, ns_per_step, run_time }
 }
 
 /// The least time per step of a stretch.

@@ -86,7 +86,14 @@ impl<T: Scalar, C: Cell<T, I, H>, const I: usize, const H: usize, const O: usize
     /// One step of inference: takes x_t, moves the state from t - 1 to t, returns y_t.
     #[inline]
     pub fn step(&self, x: &[T; I], memory: &mut C::Memory) -> [T; O] {
-        Inference::run(&mut NetworkStep { network: self, x, memory })
+        self.step_in::<Inference>(x, memory)
+    }
+
+    /// The same in any arithmetic: in `Training` (feature `std`), with the multiply-adds of a laptop,
+    /// it is faster there, but its last bits aren't a chip's.
+    #[inline]
+    pub fn step_in<A: Arithmetic<T>>(&self, x: &[T; I], memory: &mut C::Memory) -> [T; O] {
+        A::run(&mut NetworkStep { network: self, x, memory })
     }
 }
 
@@ -104,6 +111,7 @@ where
     C: Cell<T, I, H>,
 {
     type Output = [T; O];
+    const KNOWS_SIZES: bool = true;
 
     #[inline(always)]
     fn run<A: Arithmetic<T>>(&mut self) -> [T; O] {

@@ -99,6 +99,7 @@ impl<C: Cell<f32, I, H>, const I: usize, const H: usize> Work<f32>
     for CellStep<'_, C, C::Memory, I, H>
 {
     type Output = ();
+    const KNOWS_SIZES: bool = true;
 
     #[inline(always)]
     fn run<A: Arithmetic<f32>>(&mut self) {

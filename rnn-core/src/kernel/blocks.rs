@@ -9,6 +9,8 @@ use crate::activation::Activation;
 pub(super) trait Lanewise<V: Vector>: Arithmetic<f32> {
     /// Whether its own verbs are faster where there are several columns.
     const BATCHED: bool;
+    /// The most outputs whose readout takes the interleaved order.
+    const INTERLEAVED: usize;
 
     /// acc + a b, rounded once or twice.
     ///
@@ -16,18 +18,11 @@ pub(super) trait Lanewise<V: Vector>: Arithmetic<f32> {
     /// As for [`Vector`]; so for all that follow.
     unsafe fn multiply_add(acc: V, a: V, b: V) -> V;
 
+    /// The same in the lanes of `part`; in the others, where a and b are 0, acc as it is.
+    unsafe fn multiply_add_part(acc: V, a: V, b: V, part: V::Mask) -> V;
+
     /// sigma(z)
     unsafe fn sigma<const N: usize>(activation: Activation, z: [V; N]) -> [V; N];
-
-    /// See [`Arithmetic::readout`].
-    unsafe fn few_outputs(
-        out: &mut [f32],
-        rows: usize,
-        bias: &[f32],
-        w: &[f32],
-        x: &[f32],
-        inputs: usize,
-    );
 }
 
 /// Some rows of a matrix, column-major.

@@ -10,9 +10,8 @@ use core::marker::PhantomData;
 
 use super::blocks::{Lanewise, Rows, accumulate, start, store};
 use super::form::Form;
-use super::steps;
 use super::vector::Vector;
-use super::{Arithmetic, Columns, Inference, Product, Work};
+use super::{Arithmetic, Columns, Inference, Product, Work, readout, steps};
 use crate::activation::Activation;
 use crate::elman::ElmanRef;
 use crate::gru::GruRef;
@@ -26,12 +25,15 @@ impl<K: Lanewise<__m512> + Lanewise<__m256>> Widths for K {}
 /// Runs `work` in K's chosen form.
 #[inline(always)]
 pub(super) fn run<K: Widths, W: Work<f32>>(work: &mut W) -> W::Output {
-    match Form::chosen() {
-        // SAFETY: a form is chosen only where the processor has its instructions.
-        Form::Avx512 => unsafe { run_avx512::<K, W>(work) },
-        // SAFETY: as above.
-        Form::Avx2 => unsafe { run_avx2::<K, W>(work) },
-        Form::Portable => run_portable::<K, W>(work),
+    // Inlined steps are slow where nothing is optimised.
+    let sizes = W::KNOWS_SIZES && !cfg!(debug_assertions);
+    match (Form::chosen(), sizes) {
+        // SAFETY: a form is chosen only where the processor has its instructions; so below.
+        (Form::Avx512, true) => unsafe { run_avx512::<K, W, true>(work) },
+        (Form::Avx512, false) => unsafe { run_avx512::<K, W, false>(work) },
+        (Form::Avx2, true) => unsafe { run_avx2::<K, W, true>(work) },
+        (Form::Avx2, false) => unsafe { run_avx2::<K, W, false>(work) },
+        (Form::Portable, _) => run_portable::<K, W>(work),
     }
 }
 
@@ -47,24 +49,25 @@ fn run_portable<K: Widths, W: Work<f32>>(work: &mut W) -> W::Output {
 }
 
 #[target_feature(enable = "avx512f,avx2,fma")]
-fn run_avx512<K: Widths, W: Work<f32>>(work: &mut W) -> W::Output {
-    work.run::<InRegisters<K, __m512>>()
+fn run_avx512<K: Widths, W: Work<f32>, const SIZES: bool>(work: &mut W) -> W::Output {
+    work.run::<InRegisters<K, __m512, SIZES>>()
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<K: Widths, W: Work<f32>>(work: &mut W) -> W::Output {
-    work.run::<InRegisters<K, __m256>>()
+fn run_avx2<K: Widths, W: Work<f32>, const SIZES: bool>(work: &mut W) -> W::Output {
+    work.run::<InRegisters<K, __m256, SIZES>>()
 }
 
-/// K on vectors V.
-struct InRegisters<K, V>(PhantomData<(K, V)>);
+/// K on vectors V. With SIZES the steps become part of what runs them, for sizes that the compiler
+/// knows there; else they are compiled once for all networks.
+struct InRegisters<K, V, const SIZES: bool>(PhantomData<(K, V)>);
 
-/// What is compiled once for all networks: the call costs less than the constants of a fixed size gain.
+/// What is compiled once for all networks.
 ///
 /// # Safety
 /// All functions: the processor has the vectors' instructions.
 #[allow(clippy::missing_safety_doc)] // As the trait says.
-trait Once {
+trait Once<V> {
     unsafe fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]);
     unsafe fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]);
     unsafe fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]);
@@ -76,8 +79,8 @@ trait Once {
         first: Product<'_, f32>,
         second: Product<'_, f32>,
     );
-    /// See [`Arithmetic::readout`].
-    unsafe fn readout(
+    /// See [`readout::few_outputs`].
+    unsafe fn few_outputs(
         out: &mut [f32],
         rows: usize,
         bias: &[f32],
@@ -89,7 +92,7 @@ trait Once {
 
 macro_rules! once {
     ($vector:ty, $features:literal) => {
-        impl<K: Lanewise<$vector>> Once for InRegisters<K, $vector> {
+        impl<K: Lanewise<$vector>> Once<$vector> for K {
             #[inline(never)]
             #[target_feature(enable = $features)]
             unsafe fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
@@ -122,7 +125,7 @@ macro_rules! once {
 
             #[inline(never)]
             #[target_feature(enable = $features)]
-            unsafe fn readout(
+            unsafe fn few_outputs(
                 out: &mut [f32],
                 rows: usize,
                 bias: &[f32],
@@ -130,7 +133,7 @@ macro_rules! once {
                 x: &[f32],
                 inputs: usize,
             ) {
-                unsafe { K::few_outputs(out, rows, bias, w, x, inputs) }
+                unsafe { readout::few_outputs::<K, $vector>(out, rows, bias, w, x, inputs) }
             }
         }
     };
@@ -141,26 +144,43 @@ once!(__m256, "avx2,fma");
 
 // SAFETY of all the blocks below: a form is private to this file and runs only in the function that
 // was compiled for its instruction set; pointers stay within the slices that they come from.
-impl<K: Lanewise<V>, V: Vector> Arithmetic<f32> for InRegisters<K, V>
-where
-    Self: Once,
+impl<K: Lanewise<V> + Once<V>, V: Vector, const SIZES: bool> Arithmetic<f32>
+    for InRegisters<K, V, SIZES>
 {
     #[inline(always)]
     fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
         // SAFETY: see above.
-        unsafe { <Self as Once>::elman(cell, x, memory) }
+        unsafe {
+            if SIZES {
+                steps::elman::<K, V>(cell, x, memory);
+            } else {
+                <K as Once<V>>::elman(cell, x, memory);
+            }
+        }
     }
 
     #[inline(always)]
     fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
         // SAFETY: see above.
-        unsafe { <Self as Once>::gru(cell, x, memory) }
+        unsafe {
+            if SIZES {
+                steps::gru::<K, V>(cell, x, memory);
+            } else {
+                <K as Once<V>>::gru(cell, x, memory);
+            }
+        }
     }
 
     #[inline(always)]
     fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
         // SAFETY: see above.
-        unsafe { <Self as Once>::lstm(cell, x, memory) }
+        unsafe {
+            if SIZES {
+                steps::lstm::<K, V>(cell, x, memory);
+            } else {
+                <K as Once<V>>::lstm(cell, x, memory);
+            }
+        }
     }
 
     #[inline(always)]
@@ -172,16 +192,31 @@ where
         second: Product<'_, f32>,
     ) {
         if K::BATCHED && out.len() > rows {
-            return K::affine(out, rows, bias, first, second);
+            return <K as Arithmetic<f32>>::affine(out, rows, bias, first, second);
         }
         // SAFETY: see above.
-        unsafe { <Self as Once>::affine(out, rows, bias, first, second) }
+        unsafe { <K as Once<V>>::affine(out, rows, bias, first, second) }
     }
 
     #[inline(always)]
     fn readout(out: &mut [f32], rows: usize, bias: &[f32], w: &[f32], x: &[f32], inputs: usize) {
+        if rows > K::INTERLEAVED {
+            return <Self as Arithmetic<f32>>::affine(
+                out,
+                rows,
+                bias,
+                Product::new(w, x, inputs),
+                Product::NONE,
+            );
+        }
         // SAFETY: see above.
-        unsafe { <Self as Once>::readout(out, rows, bias, w, x, inputs) }
+        unsafe {
+            if SIZES {
+                readout::few_outputs::<K, V>(out, rows, bias, w, x, inputs);
+            } else {
+                K::few_outputs(out, rows, bias, w, x, inputs);
+            }
+        }
     }
 
     #[inline(always)]

@@ -28,6 +28,8 @@ pub mod integer;
 #[cfg(any(arm_fpu, arm_soft, test))]
 mod one_column;
 mod portable;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod readout;
 #[cfg(any(arm_soft, test))]
 #[cfg_attr(test, allow(dead_code))] // On a host some tests are all that has it.
 mod soft;
@@ -178,8 +180,11 @@ pub trait EachUnit<const G: usize, const M: usize, const K: usize> {
 pub trait Work<T: Scalar> {
     /// What comes out.
     type Output;
-    /// Computes it, once, in the form `A`. (By reference: a copy made on the way would be read in wider
-    /// pieces than it was written in, and such a load waits for all that precedes it, 20 ns.)
+    /// Whether the sizes are constants in `run`, so that a host's forms are compiled for them.
+    const KNOWS_SIZES: bool = false;
+    /// Computes it, once, in the form `A`; `#[inline(always)]` where it is to take the caller's vectors.
+    /// (By reference: a copy made on the way would be read in wider pieces than it was written in, and
+    /// such a load waits for all that precedes it, 20 ns.)
     fn run<A: Arithmetic<T>>(&mut self) -> Self::Output;
 }
 

@@ -46,12 +46,12 @@ where
     let arithmetic = core::any::type_name::<K>();
     if Form::Avx512.runs_here() {
         // SAFETY: the processor has what the function was compiled for.
-        let here = unsafe { run_avx512::<K, W>(&mut work()) };
+        let here = unsafe { run_avx512::<K, W, false>(&mut work()) };
         assert_eq!(bits(&here), wanted, "{arithmetic}, AVX-512, {name}");
     }
     if Form::Avx2.runs_here() {
         // SAFETY: as above.
-        let here = unsafe { run_avx2::<K, W>(&mut work()) };
+        let here = unsafe { run_avx2::<K, W, false>(&mut work()) };
         assert_eq!(bits(&here), wanted, "{arithmetic}, AVX2, {name}");
     }
 }

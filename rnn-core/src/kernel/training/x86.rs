@@ -4,10 +4,10 @@ use core::arch::x86_64::{__m256, __m512};
 
 use super::product::{self, Columnwise, Dense, Finish, Job, Start};
 use super::vector::{Avx2, Avx512, Vector};
-use super::{elementwise, loss, peak, portable, readout, softmax, sums, units};
+use super::{elementwise, loss, peak, portable, softmax, sums, units};
 use crate::activation::Activation;
 use crate::kernel::blocks::Lanewise;
-use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product, Training};
+use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product, Training, readout, vector};
 
 /// Every column of `out` becomes the bias and the column of W that its symbol stands for.
 #[inline(always)]
@@ -30,10 +30,22 @@ macro_rules! form {
         #[allow(unsafe_code)]
         impl Lanewise<$register> for Training {
             const BATCHED: bool = true;
+            const INTERLEAVED: usize = 1;
 
             #[inline(always)]
             unsafe fn multiply_add(acc: $register, a: $register, b: $register) -> $register {
                 unsafe { $vector(a).fused($vector(b), $vector(acc)).0 }
+            }
+
+            #[inline(always)]
+            unsafe fn multiply_add_part(
+                acc: $register,
+                a: $register,
+                b: $register,
+                part: <$register as vector::Vector>::Mask,
+            ) -> $register {
+                // Not a sum with 0: that makes -0, a product too small for a number, +0.
+                unsafe { $vector(Self::multiply_add(acc, a, b)).or($vector(acc), part).0 }
             }
 
             #[inline(always)]
@@ -43,18 +55,6 @@ macro_rules! form {
             ) -> [$register; N] {
                 let [h] = unsafe { elementwise::activate(activation, [z.map($vector)]) };
                 h.map(|$vector(h)| h)
-            }
-
-            #[inline(always)]
-            unsafe fn few_outputs(
-                out: &mut [f32],
-                rows: usize,
-                bias: &[f32],
-                w: &[f32],
-                x: &[f32],
-                inputs: usize,
-            ) {
-                unsafe { $name::readout(out, rows, bias, w, x, inputs) }
             }
         }
 
@@ -172,7 +172,11 @@ macro_rules! form {
                 inputs: usize,
             ) {
                 if rows == 1 {
-                    return readout::one(out, bias, w, x, inputs);
+                    // SAFETY: as above.
+                    #[allow(unsafe_code)]
+                    return unsafe {
+                        readout::few_outputs::<Training, $register>(out, rows, bias, w, x, inputs)
+                    };
                 }
                 let products = [Dense::new(w, x, inputs), Dense::NONE];
                 multiply(out, rows, Start::bias(bias), products, Finish::Nothing);
