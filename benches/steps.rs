@@ -1,8 +1,11 @@
 //! Streaming: one sample in, one output out, nanoseconds per step of cell and linear readout, in every
 //! number format: `cargo xtask bench --only streaming`, or `cargo bench -p benches --bench steps -- --json`.
+//! `f32` has the chip's bits, `f32 fused` the trainer's arithmetic. With `--rtneural PROGRAM`, which is
+//! `rtneural.cpp` compiled, each is measured next to the peer.
 
 use std::fmt;
 use std::hint::black_box;
+use std::process::Command;
 use std::time::Instant;
 
 use rnn_core::activation::Activation;
@@ -22,11 +25,16 @@ use rnn_train_host::aligned::Aligned;
 use serde::Serialize;
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
+    let arguments: Vec<String> = std::env::args().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let peer = arguments.iter().position(|argument| argument == "--rtneural");
+    let peer = peer.and_then(|i| arguments.get(i + 1));
     if !json {
         println!("{HEADINGS}");
     }
     measure(|figures| {
+        let figures =
+            Figures { rtneural_ns: peer.and_then(|peer| figures.of_peer(peer)), ..figures };
         if json {
             println!("{}", serde_json::to_string(&figures).expect("plain numbers"));
         } else {
@@ -40,7 +48,8 @@ const STRETCHES: usize = 400;
 const STEPS: usize = 256;
 
 /// RTNeural, Eigen backend, sizes known to the compiler, -O3 -march=native: nanoseconds per step with
-/// a linear readout, measured on a quiet machine of this kind whose peak was 254 GFLOP/s.
+/// a linear readout, measured on a quiet Xeon with AVX-512 whose peak was 254 GFLOP/s. What it is
+/// compared with where the peer itself isn't at hand.
 const RTNEURAL: [(&str, [f64; 3]); 2] =
     [("gru", [89.0, 457.0, 1755.0]), ("lstm", [109.0, 618.0, 2344.0])];
 
@@ -57,6 +66,28 @@ struct Figures {
     /// The same network with sizes known at run time.
     #[serde(skip)]
     run_time: f64,
+    /// What the peer took just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtneural_ns: Option<f64>,
+}
+
+impl Figures {
+    /// Runs the peer's step of the same cell; `None` where it has none.
+    fn of_peer(&self, program: &str) -> Option<f64> {
+        self.in_table()?;
+        let mut command = Command::new(program);
+        let output = command.args([self.cell, &self.hidden.to_string()]).output();
+        let output = output.unwrap_or_else(|e| panic!("{program}: {e}"));
+        let text = String::from_utf8_lossy(&output.stdout);
+        Some(text.trim().parse().unwrap_or_else(|e| panic!("{program} printed {text:?}: {e}")))
+    }
+
+    /// The peer's time in the table.
+    fn in_table(&self) -> Option<f64> {
+        let size = [32, 64, 128].iter().position(|size| *size == self.hidden)?;
+        let (_, times) = RTNEURAL.iter().find(|(name, _)| *name == self.cell)?;
+        Some(times[size])
+    }
 }
 
 /// The line above them.
@@ -65,15 +96,12 @@ const HEADINGS: &str = "streaming  hidden  format          kernel   ns/step  sha
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { cell, hidden, format, kernel, ns_per_step, run_time } = self;
+        let Figures { cell, hidden, format, kernel, ns_per_step, run_time, rtneural_ns } = self;
         write!(
             f,
             "{cell:<9} {hidden:>7}  {format:<9} {kernel:>12} {ns_per_step:>9.1} {run_time:>18.1}"
         )?;
-        let size = [32, 64, 128].iter().position(|size| size == hidden);
-        let theirs = RTNEURAL.iter().find(|(name, _)| name == cell);
-        if let (Some(size), Some((_, times))) = (size, theirs) {
-            let theirs = times[size];
+        if let Some(theirs) = rtneural_ns.or_else(|| self.in_table()) {
             write!(f, " {theirs:>16.0} {:>22.2}", ns_per_step / theirs)?;
         }
         Ok(())
@@ -144,7 +172,15 @@ fn integers<const CELL: usize, const H: usize, const WIDTH: usize>() -> Figures 
     let network = IntegerNetwork::of(typed, &words).expect("the plan counts the words");
     let (cell, kernel) = (CELLS[CELL].0, integer::form(LAYOUT));
     let format = if plan.format.width == Width::Eight { "w8a16" } else { "w16a16" };
-    Figures { cell, hidden: H, format, kernel, ns_per_step: nanoseconds_of(&network), run_time }
+    Figures {
+        cell,
+        hidden: H,
+        format,
+        kernel,
+        ns_per_step: nanoseconds_of(&network),
+        run_time,
+        rtneural_ns: None,
+    }
 }
 
 /// Weights within +-127; sums are requantised to arguments of about 1.
@@ -228,7 +264,7 @@ fn figures<A: Arithmetic<f32>, C: Cell<f32, 1, H>, const H: usize>(
         y[0]
     });
     let kernel = Form::chosen().name();
-    Figures { cell, hidden: H, format, kernel, ns_per_step, run_time }
+    Figures { cell, hidden: H, format, kernel, ns_per_step, run_time, rtneural_ns: None }
 }
 
 /// The least time per step of a stretch.

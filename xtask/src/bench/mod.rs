@@ -32,6 +32,12 @@ pub(crate) struct Arguments {
     /// A Python that has torch, jax and numpy already
     #[arg(long, value_name = "PATH", requires = "against")]
     python: Option<PathBuf>,
+    /// RTNeural's sources: compiled, and its streaming steps measured in turn with ours
+    #[arg(long, value_name = "DIR")]
+    rtneural: Option<PathBuf>,
+    /// Eigen's headers, for RTNeural
+    #[arg(long, default_value = "/usr/include/eigen3", value_name = "DIR", requires = "rtneural")]
+    eigen: PathBuf,
     /// The GNU General Public License, version 3, as Debian ships it: the text of W4
     #[arg(long, default_value = "/usr/share/common-licenses/GPL-3", value_name = "FILE")]
     gpl: PathBuf,
@@ -121,7 +127,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     }
     let streams = arguments.only.is_empty() || chosen(streaming::NAME);
     if streams && arguments.against.is_empty() && !arguments.start {
-        streaming::measure(arguments.json)?;
+        let peer = arguments.rtneural.as_deref().map(|rtneural| (rtneural, &*arguments.eigen));
+        streaming::measure(arguments.json, peer)?;
     }
     Ok(right)
 }

@@ -44,15 +44,26 @@ where
     W: Work<f32, Output = Vec<f32>>,
 {
     let arithmetic = core::any::type_name::<K>();
-    if Form::Avx512.runs_here() {
-        // SAFETY: the processor has what the function was compiled for.
-        let here = unsafe { run_avx512::<K, W, false>(&mut work()) };
-        assert_eq!(bits(&here), wanted, "{arithmetic}, AVX-512, {name}");
-    }
-    if Form::Avx2.runs_here() {
-        // SAFETY: as above.
-        let here = unsafe { run_avx2::<K, W, false>(&mut work()) };
-        assert_eq!(bits(&here), wanted, "{arithmetic}, AVX2, {name}");
+    // A build without optimisations has no use for known sizes, and takes minutes over them.
+    let run_avx512 = |sizes| match sizes && !cfg!(debug_assertions) {
+        true => run_avx512::<K, W, true>,
+        false => run_avx512::<K, W, false>,
+    };
+    let run_avx2 = |sizes| match sizes && !cfg!(debug_assertions) {
+        true => run_avx2::<K, W, true>,
+        false => run_avx2::<K, W, false>,
+    };
+    for sizes in [false, true] {
+        if Form::Avx512.runs_here() {
+            // SAFETY: the processor has what the function was compiled for.
+            let here = bits(&unsafe { run_avx512(sizes)(&mut work()) });
+            assert_eq!(here, wanted, "{arithmetic}, AVX-512, sizes known {sizes}, {name}");
+        }
+        if Form::Avx2.runs_here() {
+            // SAFETY: as above.
+            let here = bits(&unsafe { run_avx2(sizes)(&mut work()) });
+            assert_eq!(here, wanted, "{arithmetic}, AVX2, sizes known {sizes}, {name}");
+        }
     }
 }
 
