@@ -91,25 +91,13 @@ trait Once<V> {
 }
 
 macro_rules! once {
-    ($vector:ty, $features:literal) => {
+    ($vector:ty, $features:literal, $($step:ident: $cell:ident),*) => {
         impl<K: Lanewise<$vector>> Once<$vector> for K {
-            #[inline(never)]
+            $(#[inline(never)]
             #[target_feature(enable = $features)]
-            unsafe fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
-                unsafe { steps::elman::<K, $vector>(cell, x, memory) }
-            }
-
-            #[inline(never)]
-            #[target_feature(enable = $features)]
-            unsafe fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
-                unsafe { steps::gru::<K, $vector>(cell, x, memory) }
-            }
-
-            #[inline(never)]
-            #[target_feature(enable = $features)]
-            unsafe fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
-                unsafe { steps::lstm::<K, $vector>(cell, x, memory) }
-            }
+            unsafe fn $step(cell: $cell<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
+                unsafe { steps::$step::<K, $vector>(cell, x, memory) }
+            })*
 
             #[inline(never)]
             #[target_feature(enable = $features)]
@@ -139,49 +127,31 @@ macro_rules! once {
     };
 }
 
-once!(__m512, "avx512f,avx2,fma");
-once!(__m256, "avx2,fma");
+once!(__m512, "avx512f,avx2,fma", elman: ElmanRef, gru: GruRef, lstm: LstmRef);
+once!(__m256, "avx2,fma", elman: ElmanRef, gru: GruRef, lstm: LstmRef);
+
+macro_rules! steps {
+    ($($step:ident: $cell:ident),*) => {
+        $(#[inline(always)]
+        fn $step(cell: $cell<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
+            // SAFETY: see below.
+            unsafe {
+                if SIZES {
+                    steps::$step::<K, V>(cell, x, memory);
+                } else {
+                    <K as Once<V>>::$step(cell, x, memory);
+                }
+            }
+        })*
+    };
+}
 
 // SAFETY of all the blocks below: a form is private to this file and runs only in the function that
 // was compiled for its instruction set; pointers stay within the slices that they come from.
 impl<K: Lanewise<V> + Once<V>, V: Vector, const SIZES: bool> Arithmetic<f32>
     for InRegisters<K, V, SIZES>
 {
-    #[inline(always)]
-    fn elman(cell: ElmanRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
-        // SAFETY: see above.
-        unsafe {
-            if SIZES {
-                steps::elman::<K, V>(cell, x, memory);
-            } else {
-                <K as Once<V>>::elman(cell, x, memory);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn gru(cell: GruRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
-        // SAFETY: see above.
-        unsafe {
-            if SIZES {
-                steps::gru::<K, V>(cell, x, memory);
-            } else {
-                <K as Once<V>>::gru(cell, x, memory);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn lstm(cell: LstmRef<'_, f32>, x: Columns<'_, f32>, memory: &mut [f32]) {
-        // SAFETY: see above.
-        unsafe {
-            if SIZES {
-                steps::lstm::<K, V>(cell, x, memory);
-            } else {
-                <K as Once<V>>::lstm(cell, x, memory);
-            }
-        }
-    }
+    steps!(elman: ElmanRef, gru: GruRef, lstm: LstmRef);
 
     #[inline(always)]
     fn affine(
@@ -201,13 +171,8 @@ impl<K: Lanewise<V> + Once<V>, V: Vector, const SIZES: bool> Arithmetic<f32>
     #[inline(always)]
     fn readout(out: &mut [f32], rows: usize, bias: &[f32], w: &[f32], x: &[f32], inputs: usize) {
         if rows > K::INTERLEAVED {
-            return <Self as Arithmetic<f32>>::affine(
-                out,
-                rows,
-                bias,
-                Product::new(w, x, inputs),
-                Product::NONE,
-            );
+            let product = Product::new(w, x, inputs);
+            return <Self as Arithmetic<f32>>::affine(out, rows, bias, product, Product::NONE);
         }
         // SAFETY: see above.
         unsafe {
@@ -315,7 +280,7 @@ unsafe fn rows_of<K: Lanewise<V>, V: Vector, const N: usize>(
     unsafe {
         let mut acc = [start::<V, N>(bias, row, part)];
         for Product { w, x, .. } in products {
-            accumulate::<K, V, N, _>(&mut acc, [Rows { w, of: column.len(), from: row }], x, part);
+            accumulate::<K, _, _, _>(&mut acc, [Rows { w, of: column.len(), from: row }], x, part);
         }
         let [acc] = acc;
         store(acc, column.as_mut_ptr().add(row), part);

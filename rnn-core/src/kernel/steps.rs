@@ -71,9 +71,9 @@ unsafe fn elman_units<K: Lanewise<V>, V: Vector, const N: usize>(
     let ElmanRef { hidden, activation, w_xh, w_hh, b, .. } = cell;
     unsafe {
         let mut z = [start::<V, N>(b, unit, part)];
-        accumulate::<K, V, N, _>(&mut z, [Rows { w: w_xh, of: hidden, from: unit }], x, part);
+        accumulate::<K, _, _, _>(&mut z, [Rows { w: w_xh, of: hidden, from: unit }], x, part);
         let h = Columns::Values(h);
-        accumulate::<K, V, N, _>(&mut z, [Rows { w: w_hh, of: hidden, from: unit }], h, part);
+        accumulate::<K, _, _, _>(&mut z, [Rows { w: w_hh, of: hidden, from: unit }], h, part);
         let [z] = z;
         K::sigma(activation, z)
     }
@@ -112,9 +112,9 @@ unsafe fn gru_reset<K: Lanewise<V>, V: Vector, const N: usize>(
     let GruRef { hidden, w_xg, w_hg, b_g, .. } = cell;
     unsafe {
         let mut r = [start::<V, N>(b_g, unit, part)];
-        accumulate::<K, V, N, _>(&mut r, [Rows { w: w_xg, of: 2 * hidden, from: unit }], x, part);
+        accumulate::<K, _, _, _>(&mut r, [Rows { w: w_xg, of: 2 * hidden, from: unit }], x, part);
         let state = Columns::Values(h);
-        accumulate::<K, V, N, _>(
+        accumulate::<K, _, _, _>(
             &mut r,
             [Rows { w: w_hg, of: 2 * hidden, from: unit }],
             state,
@@ -149,13 +149,13 @@ unsafe fn gru_units<K: Lanewise<V>, V: Vector, const N: usize>(
             start(b_n, unit, part),
         ];
         let of_x = [gate(w_xg, unit), gate(w_xg, hidden + unit), candidate(w_xn)];
-        accumulate::<K, V, N, _>(&mut sums, of_x, x, part);
+        accumulate::<K, _, _, _>(&mut sums, of_x, x, part);
         let [r, mut z, mut n] = sums;
         match cell.reset {
             Reset::After => {
                 let mut sums = [r, start(b_hn, unit, part), z];
                 let of_h = [gate(w_hg, unit), candidate(w_hn), gate(w_hg, hidden + unit)];
-                accumulate::<K, V, N, _>(&mut sums, of_h, state, part);
+                accumulate::<K, _, _, _>(&mut sums, of_h, state, part);
                 let (r, q);
                 [r, q, z] = sums;
                 for ((n, r), q) in n.iter_mut().zip(K::sigma(Sigmoid, r)).zip(q) {
@@ -164,10 +164,10 @@ unsafe fn gru_units<K: Lanewise<V>, V: Vector, const N: usize>(
             }
             Reset::Before => {
                 let mut sum = [z];
-                accumulate::<K, V, N, _>(&mut sum, [gate(w_hg, hidden + unit)], state, part);
+                accumulate::<K, _, _, _>(&mut sum, [gate(w_hg, hidden + unit)], state, part);
                 [z] = sum;
                 let mut sum = [n];
-                accumulate::<K, V, N, _>(&mut sum, [candidate(w_hn)], Columns::Values(q), part);
+                accumulate::<K, _, _, _>(&mut sum, [candidate(w_hn)], Columns::Values(q), part);
                 [n] = sum;
             }
         }
@@ -213,7 +213,7 @@ unsafe fn lstm_units<K: Lanewise<V>, V: Vector, const N: usize>(
             *gate = start(b, from, part);
         }
         let of = 4 * hidden;
-        accumulate::<K, V, N, _>(
+        accumulate::<K, _, _, _>(
             &mut gates,
             [i, f, g, o].map(|from| Rows { w: w_x, of, from }),
             x,
@@ -223,11 +223,11 @@ unsafe fn lstm_units<K: Lanewise<V>, V: Vector, const N: usize>(
         let at = if 4 * N < V::REGISTERS { h.len() } else { 0 };
         let [first, rest] = [&h[..at], &h[at..]].map(Columns::Values);
         let rows = [i, f, g, o].map(|from| Rows { w: w_h, of, from });
-        accumulate::<K, V, N, _>(&mut gates, rows, first, part);
+        accumulate::<K, _, _, _>(&mut gates, rows, first, part);
         let [i, f, g, last] = gates;
         let [rows @ .., last_rows] = rows.map(|rows| rows.behind(at));
         let mut i_f_g = [i, f, g];
-        accumulate::<K, V, N, _>(&mut i_f_g, rows, rest, part);
+        accumulate::<K, _, _, _>(&mut i_f_g, rows, rest, part);
         let [i, f, g] = i_f_g;
         let c_at = c.as_mut_ptr().add(unit);
         let mut c: [V; N] = load(c_at, part);
@@ -237,7 +237,7 @@ unsafe fn lstm_units<K: Lanewise<V>, V: Vector, const N: usize>(
         }
         store(c, c_at, part);
         let mut only = [last];
-        accumulate::<K, V, N, _>(&mut only, [last_rows], rest, part);
+        accumulate::<K, _, _, _>(&mut only, [last_rows], rest, part);
         let [o] = only;
         let mut h = K::sigma(Tanh, c);
         for (h, o) in h.iter_mut().zip(K::sigma(Sigmoid, o)) {
