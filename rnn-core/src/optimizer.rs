@@ -2,6 +2,7 @@
 //!
 //! An optimiser's memory has the type of the parameters: no heap, size known at compile time.
 
+use crate::kernel::Elementwise;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -97,11 +98,31 @@ impl<T: Scalar, P: Parameters<T> + Clone> Adam<T, P> {
         let moments = self.first.tensors_mut().zip(self.second.tensors_mut());
         let tensors = parameters.tensors_mut().zip(gradient.tensors()).zip(moments);
         for ((p, g), (m, v)) in tensors {
-            for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-                *m = b1 * *m + (T::ONE - b1) * g;
-                *v = b2 * *v + (T::ONE - b2) * g * g;
-                *p -= step * *m / (v.sqrt() + epsilon);
-            }
+            T::wide(Update { p, g, m, v, b1, b2, step, epsilon });
+        }
+    }
+}
+
+/// [`Adam::update`] of one tensor.
+struct Update<'a, T> {
+    p: &'a mut [T],
+    g: &'a [T],
+    m: &'a mut [T],
+    v: &'a mut [T],
+    b1: T,
+    b2: T,
+    step: T,
+    epsilon: T,
+}
+
+impl<T: Scalar> Elementwise for Update<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let Update { p, g, m, v, b1, b2, step, epsilon } = self;
+        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+            *m = b1 * *m + (T::ONE - b1) * g;
+            *v = b2 * *v + (T::ONE - b2) * g * g;
+            *p -= step * *m / (v.sqrt() + epsilon);
         }
     }
 }

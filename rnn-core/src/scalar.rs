@@ -3,7 +3,9 @@
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::activation::approx;
-use crate::kernel::{Inference, Work};
+#[cfg(feature = "std")]
+use crate::kernel::{Arithmetic, Training};
+use crate::kernel::{Elementwise, Inference, Work};
 
 /// A real number that a network can be made of.
 ///
@@ -47,6 +49,11 @@ pub trait Scalar:
     #[inline(always)]
     fn run_inference<W: Work<Self>>(work: &mut W) -> W::Output {
         work.run::<Inference>()
+    }
+    /// Runs an elementwise loop in vectors as wide as the machine's, where it is known at run time.
+    #[inline(always)]
+    fn wide(work: impl Elementwise) {
+        work.run();
     }
     /// a b + c with one rounding.
     #[cfg(feature = "std")]
@@ -94,6 +101,11 @@ impl Scalar for f32 {
     #[inline(always)]
     fn run_inference<W: Work<Self>>(work: &mut W) -> W::Output {
         crate::kernel::run_inference(work)
+    }
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    fn wide(work: impl Elementwise) {
+        <Training as Arithmetic<f32>>::wide(work);
     }
     #[cfg(feature = "std")]
     #[inline(always)]
