@@ -27,6 +27,7 @@
 //! assert_eq!(engine.gradient().len(), parameters.len());
 //! ```
 
+mod blocks;
 mod pool;
 mod shard;
 
@@ -37,6 +38,7 @@ use rnn_core::network::Shape;
 
 use crate::aligned::Aligned;
 
+use blocks::spread;
 use pool::{Pool, lock};
 use shard::{Scratch, Shard, Task};
 
@@ -199,10 +201,7 @@ impl Engine {
     /// Here and below: when the column doesn't exist, the numbers aren't as many, or the plan says
     /// otherwise.
     pub fn set_values(&mut self, column: usize, values: &[f32]) {
-        let (rows, steps) = (self.plan().shape.inputs, self.plan().steps);
-        self.with(column, |shard, at| {
-            spread(&mut shard.values, rows, steps, at, shard.columns, values);
-        });
+        self.with(column, |shard, at| shard.values.set(at, values));
     }
 
     /// The inputs of a column, T symbols. One that isn't below I is a column of zeros.
@@ -215,10 +214,7 @@ impl Engine {
 
     /// The labels of a column, `scored` x O; NaN: not scored.
     pub fn set_targets(&mut self, column: usize, targets: &[f32]) {
-        let (rows, scored) = (self.plan().shape.outputs, self.plan().scored);
-        self.with(column, |shard, at| {
-            spread(&mut shard.targets, rows, scored, at, shard.columns, targets);
-        });
+        self.with(column, |shard, at| shard.targets.set(at, targets));
     }
 
     /// The labels of a column, `scored` symbols; [`NOT_SCORED`] and any other that isn't below O: not
@@ -330,26 +326,4 @@ impl Engine {
 /// A shard between two runs, when no thread has it.
 fn held(shard: &mut Mutex<Shard>) -> &mut Shard {
     shard.get_mut().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Sets column `at` of `steps` blocks of rows x columns.
-fn spread<T: Copy>(
-    blocks: &mut [T],
-    rows: usize,
-    steps: usize,
-    at: usize,
-    columns: usize,
-    column: &[T],
-) {
-    assert!(!blocks.is_empty(), "the plan says that these are of the other kind");
-    assert_eq!(column.len(), rows * steps, "numbers of a column");
-    // Not block by block: a few numbers each, such copies cost more as calls than as moves. By index:
-    // `step_by` and `chunks` count at every step.
-    for row in 0..rows {
-        let (mut to, mut from) = (at * rows + row, row);
-        for _ in 0..steps {
-            blocks[to] = column[from];
-            (to, from) = (to + columns * rows, from + rows);
-        }
-    }
 }

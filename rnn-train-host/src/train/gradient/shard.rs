@@ -7,6 +7,7 @@ use rnn_core::kernel::{Columns, Training};
 use rnn_core::network::{BackwardSpace, NetworkRef, Workspace};
 use rnn_core::random::SplitMix64;
 
+use super::blocks::Numbers;
 use super::{Inputs, Loss, NOT_SCORED, Plan, Targets, WIDTH};
 use crate::aligned::Aligned;
 
@@ -28,11 +29,11 @@ pub(super) struct Shard {
     number: u64,
     /// b
     pub(super) columns: usize,
-    /// T x (I x b); empty where the inputs are symbols, T x b.
-    pub(super) values: Aligned,
+    /// I numbers per step; none where the inputs are symbols, T x b.
+    pub(super) values: Numbers,
     pub(super) symbols: Vec<u16>,
-    /// scored x (O x b); empty where the labels are symbols, scored x b.
-    pub(super) targets: Aligned,
+    /// O numbers per scored step; none where the labels are symbols, scored x b.
+    pub(super) targets: Numbers,
     pub(super) labels: Vec<u16>,
     /// The state before the first step, and after the last, [`Shape::state`] x b.
     pub(super) start: Aligned,
@@ -79,13 +80,15 @@ impl Shard {
         let zeros = |count: usize| Aligned::new(count * columns);
         let symbols =
             |used: bool, count: usize| vec![NOT_SCORED; usize::from(used) * count * columns];
-        let values = |used: bool, count: usize| zeros(usize::from(used) * count);
+        let values = |used: bool, rows: usize, steps: usize| {
+            Numbers::new(usize::from(used) * rows, steps, columns)
+        };
         Shard {
             number: number as u64,
             columns,
-            values: values(plan.inputs == Inputs::Values, steps * shape.inputs),
+            values: values(plan.inputs == Inputs::Values, shape.inputs, steps),
             symbols: symbols(plan.inputs == Inputs::Symbols, steps),
-            targets: values(plan.targets == Targets::Values, scored * shape.outputs),
+            targets: values(plan.targets == Targets::Values, shape.outputs, scored),
             labels: symbols(plan.targets == Targets::Symbols, scored),
             start: zeros(shape.state()),
             end: zeros(shape.state()),
@@ -99,7 +102,7 @@ impl Shard {
         let Plan { scored, shape, .. } = *plan;
         match plan.targets {
             Targets::Values => {
-                let targets = &self.targets[..scored * shape.outputs * self.columns];
+                let targets = self.targets.of(self.columns);
                 targets.iter().filter(|target| !target.is_nan()).count()
             }
             Targets::Symbols => {
@@ -118,7 +121,7 @@ impl Shard {
         }
         let network = NetworkRef::new(shape, &task.parameters).expect("checked by the caller");
         let x = match plan.inputs {
-            Inputs::Values => Columns::Values(&self.values[..steps * shape.inputs * b]),
+            Inputs::Values => Columns::Values(self.values.blocks(b)),
             Inputs::Symbols => Columns::Symbols(&self.symbols[..steps * b]),
         };
         let start = &self.start[..shape.state() * b];
@@ -139,7 +142,7 @@ impl Shard {
         }
         let labels = task.labels.max(1) as f32;
         let sum = match plan.targets {
-            Targets::Values => Training::squared_errors(y, &self.targets, 2.0 / labels),
+            Targets::Values => Training::squared_errors(y, self.targets.blocks(b), 2.0 / labels),
             Targets::Symbols => {
                 Training::cross_entropies(y, shape.outputs, &self.labels, 1.0 / labels)
             }
