@@ -146,6 +146,9 @@ impl<J: Send + Sync + 'static> Pool<J> {
     /// Works on tasks 0 ... count - 1 and returns when all are done.
     pub(super) fn run(&self, count: usize) {
         let shared = &self.shared;
+        if self.threads.is_empty() {
+            return (0..count).for_each(|task| (shared.work)(&shared.job, 0, task));
+        }
         let ended = shared.ended_rounds.load(Ordering::Relaxed);
         shared.begin(Round { count, ..Round::default() });
         let mut round = shared.help(0);
