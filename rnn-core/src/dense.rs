@@ -86,10 +86,24 @@ impl<T: Scalar> DenseRef<'_, T> {
         dh: &mut [T],
         space: &mut [T],
     ) {
+        self.backward_onto::<A>(h, d_o, gradient, dh, true, space);
+    }
+
+    /// The same; dL/dh = W^T dL/do where nothing is `held`.
+    #[inline(always)]
+    pub(crate) fn backward_onto<A: Arithmetic<T>>(
+        self,
+        h: &[T],
+        d_o: &[T],
+        gradient: DenseMut<'_, T>,
+        dh: &mut [T],
+        held: bool,
+        space: &mut [T],
+    ) {
         A::outer(gradient.w, d_o, self.outputs, Columns::Values(h), self.inputs);
         add_columns(gradient.b, d_o);
         let w = A::transposed(self.w, self.outputs, self.inputs, space);
-        A::transpose_multiply(dh, w, self.outputs, self.inputs, d_o);
+        A::backward(dh, held, w, self.outputs, self.inputs, d_o, None);
     }
 
     /// Values of scratch that `backward` needs.

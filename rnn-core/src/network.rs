@@ -295,9 +295,12 @@ impl<'a, T: Scalar> NetworkRef<'a, T> {
                 let steps = n / batch.max(1);
                 first =
                     (steps - scored / (layer.hidden * batch).max(1)).min(steps.saturating_sub(1));
-                split(d_h, first * layer.hidden * batch).1.fill(T::ZERO);
+                if scored == 0 {
+                    split(d_h, first * layer.hidden * batch).1.fill(T::ZERO);
+                }
                 let (_, d_h) = split(d_h, layer.hidden * n - scored);
-                self.readout().backward::<A>(h, d_o, DenseMut { w, b }, d_h, space);
+                let gradient = DenseMut { w, b };
+                self.readout().backward_onto::<A>(h, d_o, gradient, d_h, false, space);
             }
             // What this layer read: the inputs, or the h of the layer below, masked or not.
             let lower = layer.inputs * n;

@@ -422,6 +422,11 @@ fn fold<T: Scalar>(mut p: [T; PARTIALS]) -> T {
 /// s_i += sum_n d_in over the columns of D (rows x n): a bias's gradient, the same in both arithmetics.
 #[inline]
 pub fn add_columns<T: Scalar>(sum: &mut [T], d: &[T]) {
+    // A single sum stays in a register.
+    if let [sum] = sum {
+        *sum = d.iter().fold(*sum, |sum, &v| sum + v);
+        return;
+    }
     for column in d.chunks_exact(sum.len().max(1)) {
         for (s, &v) in sum.iter_mut().zip(column) {
             *s += v;

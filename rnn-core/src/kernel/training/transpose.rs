@@ -1,14 +1,18 @@
-//! W^T in blocks of 4 x 4: copies, so it is the same for every form.
+//! W^T in blocks of 4 x 4: copies, so it is the same for every form; none where W is a single row or
+//! column.
 
 use core::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
 
 /// `space` becomes W^T, cols x rows.
 pub(super) fn transposed<'a>(
-    w: &[f32],
+    w: &'a [f32],
     rows: usize,
     cols: usize,
     space: &'a mut [f32],
 ) -> &'a [f32] {
+    if rows == 1 || cols == 1 {
+        return w;
+    }
     let (w, space) = (&w[..rows * cols], &mut space[..rows * cols]);
     let (whole_rows, whole_cols) = (rows - rows % 4, cols - cols % 4);
     for col in (0..whole_cols).step_by(4) {
