@@ -355,8 +355,8 @@ pub(crate) fn neighbours<T>(blocks: &mut [T], t: usize, length: usize) -> (&mut 
     (before.get_mut(previous..).unwrap_or_default(), rest.get_mut(..length).unwrap_or_default())
 }
 
-/// Whether step t < T is the first of its block of `truncation` steps, counted from the end; the
-/// first of all always is.
+/// Whether step t is the first of its block of `truncation` steps, counted from the end; the first of
+/// all always is, and T, behind the last one.
 #[inline(always)]
 pub(crate) fn starts_block(t: usize, steps: usize, truncation: usize) -> bool {
     t == 0 || truncation == 0 || (steps - t).is_multiple_of(truncation)

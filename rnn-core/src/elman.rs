@@ -8,8 +8,7 @@ use nalgebra::{SMatrix, SVector};
 
 use crate::activation::Activation;
 use crate::cell::{
-    Cell, Errors, Recurrence, Sequence, block, copy, fixed_size_cell, neighbours, starts_block,
-    take,
+    Cell, Errors, Recurrence, Sequence, block, block_mut, copy, fixed_size_cell, starts_block, take,
 };
 use crate::kernel::{Arithmetic, Columns, Inference, Outer, Product};
 use crate::parameters::Parameters;
@@ -149,14 +148,12 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
     fn forward<A: Arithmetic<T>>(self, sequence: Sequence<'_, T>, h: &mut [T]) {
         let Sequence { batch, mut x, start } = sequence;
         let units = self.hidden * batch;
-        let mut h_prev = start.get(..units).unwrap_or_default();
-        let mut at_rest = A::is_zero(h_prev);
-        for h_t in h.chunks_exact_mut(units.max(1)) {
-            let x_t;
-            (x_t, x) = x.split(self.inputs, batch);
-            self.next::<A>(x_t, at_rest, h_prev, h_t);
-            (h_prev, at_rest) = (h_t, false);
-        }
+        let h_0 = start.get(..units).unwrap_or_default();
+        let x_1;
+        (x_1, x) = x.split(self.inputs, batch);
+        self.next::<A>(x_1, A::is_zero(h_0), h_0, block_mut(h, 0, units));
+        let input = Product { w: self.w_xh, x, inputs: self.inputs };
+        A::recur(h, self.hidden, batch, self.b, input, self.w_hh, self.activation);
     }
 
     /// - dL/dz_t = (dL/dh_t + W_hh^T dL/dz_{t+1}) sigma'(z_t), from the last step to the first;
@@ -176,24 +173,25 @@ impl<T: Scalar> Recurrence<T> for ElmanRef<'_, T> {
         let units = hidden * batch;
         let steps = d.len() / units.max(1);
         let w_hh = A::transposed(self.w_hh, hidden, hidden, space);
-        for t in (0..steps).rev() {
-            let (d_prev, d_t) = neighbours(d, t, units);
-            if t + 1 == steps {
-                self.activation.backward(block(h, t, units), d_t);
-            }
-            if t > 0 {
-                let h_prev = block(h, t - 1, units);
-                let held = t > first;
-                if starts_block(t, steps, truncation) {
-                    if !held {
-                        d_prev.fill(T::ZERO);
-                    }
-                    self.activation.backward(h_prev, d_prev);
-                } else {
-                    let through = Some((self.activation, h_prev));
-                    A::backward(d_prev, held, w_hh, hidden, hidden, d_t, through);
+        let mut t = steps;
+        while t > 0 {
+            if starts_block(t, steps, truncation) {
+                t -= 1;
+                let d_t = block_mut(d, t, units);
+                if t < first {
+                    d_t.fill(T::ZERO);
                 }
+                self.activation.backward(block(h, t, units), d_t);
+                continue;
             }
+            // Steps that are alike, as many as there are.
+            let (end, held) = (t, t > first);
+            while t > 0 && (t > first) == held && !starts_block(t, steps, truncation) {
+                t -= 1;
+            }
+            let d = d.get_mut(t * units..(end + 1) * units).unwrap_or_default();
+            let h = h.get(t * units..end * units).unwrap_or_default();
+            A::recur_backward(d, held, w_hh, hidden, batch, self.activation, h);
         }
         // h_{t-1} of the first step is h_0; of the others it stands in h.
         let (d_first, d_rest) = d.split_at_checked(units).unwrap_or_default();

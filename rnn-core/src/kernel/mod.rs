@@ -54,6 +54,7 @@ pub use training::multiply_adds_in_registers;
 use core::ops::{Add, Mul, Sub};
 
 use crate::activation::Activation;
+use crate::cell::{block, neighbours};
 use crate::elman::ElmanRef;
 use crate::gru::GruRef;
 use crate::lstm::LstmRef;
@@ -316,6 +317,40 @@ pub trait Arithmetic<T: Scalar> {
         }
     }
 
+    /// Layers that read one another: every block of `h` (hidden x batch) but the first becomes
+    /// sigma(b 1^T + W_x x_t + W h_{t-1}), one after the other; `input` has a block for each.
+    #[inline(always)]
+    fn recur(
+        h: &mut [T],
+        hidden: usize,
+        batch: usize,
+        bias: &[T],
+        input: Product<'_, T>,
+        w: &[T],
+        activation: Activation,
+    ) {
+        recur_by_layers(h, hidden, batch, input, w, |h, input, state| {
+            Self::layer(h, hidden, bias, input, state, Some(activation));
+        });
+    }
+
+    /// The way back: every block of `d` but the last goes through [`backward`](Self::backward) of the
+    /// one behind it, from the last to the first; `h` has a block for each.
+    #[inline(always)]
+    fn recur_backward(
+        d: &mut [T],
+        held: bool,
+        w: &[T],
+        hidden: usize,
+        batch: usize,
+        activation: Activation,
+        h: &[T],
+    ) {
+        recur_backward_by_layers(d, hidden * batch, h, |d_prev, d, h| {
+            Self::backward(d_prev, held, w, hidden, hidden, d, Some((activation, h)));
+        });
+    }
+
     /// The gradients of [`affine`](Self::affine)'s tensors: b += D 1, W_1 += D X_1^T,
     /// W_2 += D X_2^T; an empty `bias` is left alone.
     #[inline(always)]
@@ -366,6 +401,40 @@ pub trait Arithmetic<T: Scalar> {
 
     /// tanh of one number, the one that [`activate`](Self::activate) uses.
     fn tanh(x: T) -> T;
+}
+
+/// [`Arithmetic::recur`] by the layers that are given: h_t, the inputs' product and the state's.
+#[inline(always)]
+fn recur_by_layers<T: Scalar>(
+    h: &mut [T],
+    hidden: usize,
+    batch: usize,
+    input: Product<'_, T>,
+    w: &[T],
+    layer: impl Fn(&mut [T], Product<'_, T>, Product<'_, T>),
+) {
+    let units = hidden * batch;
+    let Product { mut x, inputs, .. } = input;
+    for t in 1..h.len() / units.max(1) {
+        let (h_prev, h_t) = neighbours(h, t, units);
+        let x_t;
+        (x_t, x) = x.split(inputs, batch);
+        layer(h_t, Product { x: x_t, ..input }, Product::new(w, h_prev, hidden));
+    }
+}
+
+/// [`Arithmetic::recur_backward`] by the layers that are given: dL/dz_{t-1}, dL/dz_t, h_{t-1}.
+#[inline(always)]
+fn recur_backward_by_layers<T: Scalar>(
+    d: &mut [T],
+    units: usize,
+    h: &[T],
+    layer: impl Fn(&mut [T], &[T], &[T]),
+) {
+    for t in (1..d.len() / units.max(1)).rev() {
+        let (d_prev, d_t) = neighbours(d, t, units);
+        layer(d_prev, d_t, block(h, t - 1, units));
+    }
 }
 
 /// The device's arithmetic: products are rounded, then added.

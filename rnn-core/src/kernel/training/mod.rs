@@ -169,6 +169,30 @@ impl Arithmetic<f32> for Training {
         chosen!(backward(out, held, w, rows, cols, d, activation));
     }
 
+    fn recur(
+        h: &mut [f32],
+        hidden: usize,
+        batch: usize,
+        bias: &[f32],
+        input: Product<'_, f32>,
+        w: &[f32],
+        activation: Activation,
+    ) {
+        chosen!(recur(h, hidden, batch, bias, input, w, activation));
+    }
+
+    fn recur_backward(
+        d: &mut [f32],
+        held: bool,
+        w: &[f32],
+        hidden: usize,
+        batch: usize,
+        activation: Activation,
+        h: &[f32],
+    ) {
+        chosen!(recur_backward(d, held, w, hidden, batch, activation, h));
+    }
+
     fn backward_both(
         out: &mut [f32],
         held: bool,

@@ -4,7 +4,9 @@
 
 use super::loss;
 use crate::activation::Activation;
-use crate::kernel::{Columns, Outer, PARTIALS, Product, fold};
+use crate::kernel::{
+    Columns, Outer, PARTIALS, Product, fold, recur_backward_by_layers, recur_by_layers,
+};
 use crate::scalar::Scalar;
 
 pub(super) fn layer<T: Scalar>(
@@ -99,6 +101,34 @@ pub(super) fn backward<T: Scalar>(
     if let Some((activation, h)) = activation {
         activation.backward(h, out);
     }
+}
+
+pub(super) fn recur<T: Scalar>(
+    h: &mut [T],
+    hidden: usize,
+    batch: usize,
+    bias: &[T],
+    input: Product<'_, T>,
+    w: &[T],
+    activation: Activation,
+) {
+    recur_by_layers(h, hidden, batch, input, w, |h, input, state| {
+        layer(h, hidden, bias, input, state, Some(activation));
+    });
+}
+
+pub(super) fn recur_backward<T: Scalar>(
+    d: &mut [T],
+    held: bool,
+    w: &[T],
+    hidden: usize,
+    batch: usize,
+    activation: Activation,
+    h: &[T],
+) {
+    recur_backward_by_layers(d, hidden * batch, h, |d_prev, d, h| {
+        backward(d_prev, held, w, hidden, hidden, d, Some((activation, h)));
+    });
 }
 
 pub(super) fn backward_both<T: Scalar>(

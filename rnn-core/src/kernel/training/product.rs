@@ -72,6 +72,17 @@ impl Finish<&[f32]> {
     }
 }
 
+impl Finish<*const f32> {
+    /// With the h that lies so much further.
+    #[inline(always)]
+    fn moved(self, by: isize) -> Self {
+        match self {
+            Finish::Backward(activation, h) => Finish::Backward(activation, h.wrapping_offset(by)),
+            finish => finish,
+        }
+    }
+}
+
 /// W X of plain numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Dense<'a> {
@@ -98,11 +109,12 @@ impl<'a> Dense<'a> {
 }
 
 /// The same, its lengths checked; no product where `inputs` is 0.
-#[derive(Clone, Copy)]
 struct Checked {
     w: *const f32,
     x: *const f32,
     inputs: usize,
+    /// Multiples of X's columns.
+    columns: Multiples,
 }
 
 impl Checked {
@@ -111,7 +123,7 @@ impl Checked {
         let Dense { w, x, inputs } = product;
         assert!(w.len() >= rows * inputs, "{} weights of {rows} x {inputs}", w.len());
         assert!(x.len() >= inputs * batch, "{} inputs of {inputs} x {batch}", x.len());
-        Checked { w: w.as_ptr(), x: x.as_ptr(), inputs }
+        Checked { w: w.as_ptr(), x: x.as_ptr(), inputs, columns: Multiples::new(inputs) }
     }
 }
 
@@ -123,6 +135,8 @@ pub(super) struct Job {
     out: *mut f32,
     rows: usize,
     batch: usize,
+    /// Multiples of a column of outputs, which is as long as one of W.
+    columns: Multiples,
     start: Start<*const f32>,
     products: [Checked; 2],
     finish: Finish<*const f32>,
@@ -134,7 +148,7 @@ pub(super) struct Job {
 pub(super) trait Columnwise: Vector {
     /// # Safety
     /// As there.
-    unsafe fn columns<const R: usize, const PART: bool>(job: &Job, row: usize, lanes: usize);
+    unsafe fn columns<const R: usize, const PART: bool>(job: *const Job, row: usize, lanes: usize);
 }
 
 /// out = start + W_1 X_1 + W_2 X_2, finished; rows x batch.
@@ -157,65 +171,171 @@ pub(super) unsafe fn multiply<V: Columnwise>(
     let start = start.checked(rows, batch);
     let products = [Checked::new(first, rows, batch), Checked::new(second, rows, batch)];
     let finish = finish.checked(rows, batch);
-    let job = Job { out: out.as_mut_ptr(), rows, batch, start, products, finish };
+    let columns = Multiples::new(rows);
+    let job = Job { out: out.as_mut_ptr(), rows, batch, columns, start, products, finish };
     // SAFETY: the lengths are those that were checked.
-    unsafe {
-        let mut row = 0;
-        while row < rows {
-            let rest = rows - row;
-            // One vector by itself, its last lanes idle, would be the slowest block: it joins others.
-            let taken = match rest.div_ceil(V::LANES) {
-                1 => {
-                    V::columns::<1, true>(&job, row, rest);
-                    rest
-                }
-                2 if rest < 2 * V::LANES => {
-                    V::columns::<2, true>(&job, row, rest - V::LANES);
-                    rest
-                }
-                3 => {
-                    V::columns::<3, true>(&job, row, rest - 2 * V::LANES);
-                    rest
-                }
-                _ => {
-                    V::columns::<2, false>(&job, row, 0);
-                    2 * V::LANES
-                }
-            };
-            row += taken;
-        }
-    }
+    unsafe { job.run::<V>() }
+}
+
+/// All blocks of `h` (rows x batch) but the first become sigma(b + W_1 x_t + W_2 h_{t-1}), one after
+/// the other; X_1 has a block for each of them.
+///
+/// # Safety
+/// The processor has V's instructions.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) unsafe fn recur<V: Columnwise>(
+    h: &mut [f32],
+    rows: usize,
+    batch: usize,
+    bias: &[f32],
+    [input, state]: [Dense<'_>; 2],
+    activation: Activation,
+) {
+    let units = rows * batch;
+    let Some(steps) = (h.len() / units.max(1)).checked_sub(1) else { return };
+    let h = h.as_mut_ptr();
+    let job = Job {
+        out: h.wrapping_add(units),
+        rows,
+        batch,
+        columns: Multiples::new(rows),
+        start: Start::bias(bias).checked(rows, batch),
+        products: [
+            Checked::new(input, rows, steps * batch),
+            Checked { x: h, ..Checked::new(state, rows, 0) },
+        ],
+        finish: Finish::Activate(activation),
+    };
+    // SAFETY: the lengths are those that were checked; so many blocks follow the first one.
+    unsafe { job.steps::<V>(steps, units as isize, (input.inputs * batch) as isize) }
+}
+
+/// All blocks of `d` but the last become W d_{t+1} sigma'(h_t), W d_{t+1} added to what they hold
+/// where they are `held`, from the last to the first; `h` has a block for each of them.
+///
+/// # Safety
+/// The processor has V's instructions.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) unsafe fn recur_backward<V: Columnwise>(
+    d: &mut [f32],
+    held: bool,
+    rows: usize,
+    batch: usize,
+    behind: Dense<'_>,
+    finish: Finish<&[f32]>,
+) {
+    let units = rows * batch;
+    let Some(steps) = (d.len() / units.max(1)).checked_sub(1) else { return };
+    let (d, from) = (d.as_mut_ptr(), steps * units);
+    let mut job = Job {
+        out: d.wrapping_add(from),
+        rows,
+        batch,
+        columns: Multiples::new(rows),
+        start: if held { Start::Held } else { Start::Zero },
+        products: [
+            Checked::new(Dense::NONE, rows, 0),
+            Checked { x: d.wrapping_add(from + units), ..Checked::new(behind, rows, 0) },
+        ],
+        finish: finish.checked(rows, steps * batch).moved(from as isize),
+    };
+    let back = -(units as isize);
+    job.step(back, 0);
+    // SAFETY: as above; so many blocks lie before the last one.
+    unsafe { job.steps::<V>(steps, back, 0) }
 }
 
 #[allow(unsafe_code)]
 impl Job {
+    /// All rows.
+    ///
+    /// # Safety
+    /// The processor has V's instructions.
+    #[inline(always)]
+    unsafe fn run<V: Columnwise>(&self) {
+        let mut row = 0;
+        while row < self.rows {
+            let rest = self.rows - row;
+            // One vector by itself, its last lanes idle, would be the slowest block: it joins others.
+            // SAFETY: the caller's; so many rows are left.
+            row += unsafe {
+                match rest.div_ceil(V::LANES) {
+                    1 => {
+                        V::columns::<1, true>(self, row, rest);
+                        rest
+                    }
+                    2 if rest < 2 * V::LANES => {
+                        V::columns::<2, true>(self, row, rest - V::LANES);
+                        rest
+                    }
+                    3 => {
+                        V::columns::<3, true>(self, row, rest - 2 * V::LANES);
+                        rest
+                    }
+                    _ => {
+                        V::columns::<2, false>(self, row, 0);
+                        2 * V::LANES
+                    }
+                }
+            };
+        }
+    }
+
+    /// All rows so many times, a [`step`](Self::step) after each.
+    ///
+    /// # Safety
+    /// As in [`run`](Self::run), and everything is there so many times.
+    #[inline(always)]
+    unsafe fn steps<V: Columnwise>(mut self, count: usize, units: isize, inputs: isize) {
+        for _ in 0..count {
+            // SAFETY: the caller's.
+            unsafe { self.run::<V>() };
+            self.step(units, inputs);
+        }
+    }
+
+    /// On to the outputs, the second X and the h that lie `units` further and the first X that lies
+    /// `inputs` further.
+    #[inline(always)]
+    fn step(&mut self, units: isize, inputs: isize) {
+        let [first, second] = &mut self.products;
+        first.x = first.x.wrapping_offset(inputs);
+        second.x = second.x.wrapping_offset(units);
+        self.out = self.out.wrapping_offset(units);
+        self.finish = self.finish.moved(units);
+    }
+
     /// R vectors of rows from `row` on, the last of them with so many `lanes` if PART: all columns.
+    ///
+    /// By pointer: what is behind a reference would be read ahead of the loop and kept on the stack.
     ///
     /// # Safety
     /// The processor has V's instructions, and there are so many rows.
     #[inline(always)]
     pub(super) unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
-        &self,
+        job: *const Job,
         row: usize,
         lanes: usize,
     ) {
-        let mut column = 0;
         // SAFETY: the caller's; the blocks end at `batch`.
         unsafe {
+            let (mut column, batch) = (0, (*job).batch);
             let mask = V::first(lanes);
             macro_rules! block {
                 ($count:literal) => {
-                    self.block::<V, R, $count, PART>(row, column, mask);
+                    Job::block::<V, R, $count, PART>(job, row, column, mask);
                     column += $count;
                 };
             }
-            while V::MANY && self.batch - column >= 8 {
+            while V::MANY && batch - column >= 8 {
                 block!(8);
             }
-            while self.batch - column >= 4 {
+            while batch - column >= 4 {
                 block!(4);
             }
-            while self.batch > column {
+            while batch > column {
                 block!(1);
             }
         }
@@ -223,18 +343,17 @@ impl Job {
 
     #[inline(always)]
     unsafe fn block<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        &self,
+        job: *const Job,
         row: usize,
         column: usize,
         mask: V::Mask,
     ) {
-        let Job { out, rows, start, products: [first, second], .. } = *self;
         // SAFETY: the caller's; rows beyond the last row are masked.
         unsafe {
-            let at = column * rows + row;
-            let out = out.wrapping_add(at);
-            let lines = &multiples(rows);
-            let acc = match start {
+            let at = column * (*job).rows + row;
+            let lines = &(*job).columns.all();
+            let out = (*job).out.wrapping_add(at);
+            let acc = match (*job).start {
                 Start::Zero => [[V::splat(0.0); R]; C],
                 Start::Bias(bias) => [load::<V, R, PART>(bias.add(row), mask); C],
                 Start::Held => read::<V, R, C, PART>(out, lines, mask),
@@ -250,8 +369,10 @@ impl Job {
                     acc
                 }
             };
-            let acc = first.add::<V, R, C, PART>(acc, row, column, mask, lines);
-            let acc = second.add::<V, R, C, PART>(acc, row, column, mask, lines);
+            let products = (&raw const (*job).products).cast::<Checked>();
+            let acc = Checked::add::<V, R, C, PART>(products, acc, row, column, mask, lines);
+            let second = products.add(1);
+            let acc = Checked::add::<V, R, C, PART>(second, acc, row, column, mask, lines);
             // So many columns at once as there are registers for what comes up on the way.
             macro_rules! finish {
                 ($count:literal) => {
@@ -261,7 +382,7 @@ impl Job {
                         for c in 0..$count {
                             sums[c] = acc[from + c];
                         }
-                        self.finish::<V, R, $count, PART>(sums, at, &lines[from..], mask);
+                        Job::finish::<V, R, $count, PART>(job, sums, at, &lines[from..], mask);
                     }
                 };
             }
@@ -278,7 +399,7 @@ impl Job {
     /// Stores C columns of finished sums, the bytes between output `at` and each of them given.
     #[inline(always)]
     unsafe fn finish<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        &self,
+        job: *const Job,
         sums: [[V; R]; C],
         at: usize,
         lines: &[usize],
@@ -286,7 +407,7 @@ impl Job {
     ) {
         // SAFETY: the caller's.
         unsafe {
-            let sums = match self.finish {
+            let sums = match (*job).finish {
                 Finish::Nothing => sums,
                 Finish::Activate(activation) => activate(activation, sums),
                 Finish::Backward(activation, h) => {
@@ -294,7 +415,7 @@ impl Job {
                     activate_backward(activation, h, sums)
                 }
             };
-            write::<V, R, C, PART>(sums, self.out.add(at), lines, mask);
+            write::<V, R, C, PART>(sums, (*job).out.add(at), lines, mask);
         }
     }
 }
@@ -345,18 +466,19 @@ impl Checked {
     /// The sums with this product added.
     #[inline(always)]
     unsafe fn add<V: Vector, const R: usize, const C: usize, const PART: bool>(
-        self,
+        product: *const Checked,
         mut acc: [[V; R]; C],
         row: usize,
         column: usize,
         mask: V::Mask,
         lines: &[usize; 8],
     ) -> [[V; R]; C] {
-        let Checked { w, x, inputs } = self;
-        let stride = multiples(inputs);
         // SAFETY: the caller's.
         unsafe {
-            let (mut w, mut x) = (w.wrapping_add(row), x.wrapping_add(column * inputs));
+            let inputs = (*product).inputs;
+            let stride = (*product).columns.all();
+            let mut w = (*product).w.wrapping_add(row);
+            let mut x = (*product).x.wrapping_add(column * inputs);
             macro_rules! rounds {
                 ($($i:literal)*) => {
                     $(let weights = load::<V, R, PART>(w.wrapping_byte_add(lines[$i]), mask);
@@ -382,13 +504,23 @@ impl Checked {
     }
 }
 
-/// The bytes of 0 ... 7 times so many numbers, so made that an address takes up each of them without an
-/// addition, which would take the place of a multiply-add; hidden from the compiler, which would add.
-#[inline(always)]
-pub(super) fn multiples(count: usize) -> [usize; 8] {
-    let bytes = count * size_of::<f32>();
-    let [one, three, five, seven] = [1, 3, 5, 7].map(|odd| hidden(odd * bytes));
-    [0, one, 2 * one, three, 4 * one, five, 2 * three, seven]
+/// The bytes of 1, 3, 5 and 7 times so many numbers: an address takes up these and their multiples
+/// without an addition, which would take the place of a multiply-add.
+#[derive(Clone, Copy)]
+pub(super) struct Multiples([usize; 4]);
+
+impl Multiples {
+    #[inline(always)]
+    pub(super) fn new(count: usize) -> Self {
+        Multiples([1, 3, 5, 7].map(|odd| odd * count * size_of::<f32>()))
+    }
+
+    /// 0 ... 7 times; hidden from the compiler, which would add.
+    #[inline(always)]
+    pub(super) fn all(&self) -> [usize; 8] {
+        let [one, three, five, seven] = self.0.map(hidden);
+        [0, one, 2 * one, three, 4 * one, five, 2 * three, seven]
+    }
 }
 
 /// `n`, of which the compiler knows no longer where it comes from.

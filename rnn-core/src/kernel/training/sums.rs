@@ -5,7 +5,7 @@
 //! blocks of W pass over it.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
-use super::product::{load, multiples, store};
+use super::product::{Multiples, load, store};
 use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 
@@ -198,8 +198,8 @@ impl Piece {
                 None => [V::splat(0.0); R],
             };
             let (mut d, mut x, mut other_x) = (d, side.x, other.x);
-            let (lines, stride) = (multiples(rows), multiples(side.inputs));
-            let other_stride = multiples(other.inputs);
+            let (lines, stride) = (Multiples::new(rows).all(), Multiples::new(side.inputs).all());
+            let other_stride = Multiples::new(other.inputs).all();
             macro_rules! rounds {
                 ($($i:literal)*) => {
                     $(let column = load::<V, R, PART>(d.wrapping_byte_add(lines[$i]), mask);

@@ -133,6 +133,30 @@ macro_rules! check {
                     );
                 }
             }
+            // Three steps of the same, one behind the other.
+            let batch = case.symbols.len();
+            let (steps, x_steps) = (random(11, 3 * h.len()), [x.as_slice(); 2].concat());
+            let symbol_steps = [case.symbols.as_slice(); 2].concat();
+            for activation in ACTIVATIONS {
+                for x in [Columns::Values(&x_steps), Columns::Symbols(&symbol_steps)] {
+                    let input = Product { w, x, inputs };
+                    same(
+                        "recur",
+                        &steps,
+                        |h| portable::recur(h, rows, batch, b, input, &case.v, activation),
+                        |h| form::recur(h, rows, batch, b, input, &case.v, activation),
+                    );
+                }
+                let h = random(12, 2 * h.len());
+                for held in [false, true] {
+                    same(
+                        "recur_backward",
+                        &steps,
+                        |d| portable::recur_backward(d, held, &case.v, rows, batch, activation, &h),
+                        |d| form::recur_backward(d, held, &case.v, rows, batch, activation, &h),
+                    );
+                }
+            }
             let other = random(9, h.len());
             let (first, second) = (Product::new(w, h, rows), Product::new(w, &other, rows));
             let d = random(10, x.len());

@@ -7,7 +7,9 @@ use super::vector::{Avx2, Avx512, Vector};
 use super::{elementwise, loss, peak, portable, softmax, sums, units};
 use crate::activation::Activation;
 use crate::kernel::blocks::Lanewise;
-use crate::kernel::{Columns, EachUnit, Elementwise, Outer, Product, Training, readout, vector};
+use crate::kernel::{
+    Columns, EachUnit, Elementwise, Outer, Product, Training, readout, recur_by_layers, vector,
+};
 
 /// Every column of `out` becomes the bias and the column of W that its symbol stands for.
 #[inline(always)]
@@ -67,12 +69,12 @@ macro_rules! form {
                 #[inline(never)]
                 #[target_feature(enable = $features)]
                 unsafe fn columns<const R: usize, const PART: bool>(
-                    job: &Job,
+                    job: *const Job,
                     row: usize,
                     lanes: usize,
                 ) {
                     // SAFETY: the caller's.
-                    unsafe { job.columns::<$vector, R, PART>(row, lanes) }
+                    unsafe { Job::columns::<$vector, R, PART>(job, row, lanes) }
                 }
             }
 
@@ -130,6 +132,47 @@ macro_rules! form {
                 let finish = activation
                     .map_or(Finish::Nothing, |(activation, h)| Finish::Backward(activation, h));
                 multiply(out, cols, start, products, finish);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn recur(
+                h: &mut [f32],
+                hidden: usize,
+                batch: usize,
+                bias: &[f32],
+                input: Product<'_, f32>,
+                w: &[f32],
+                activation: Activation,
+            ) {
+                if let Some(input) = Dense::of(input) {
+                    let products = [input, Dense::new(w, &[], hidden)];
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        product::recur::<$vector>(h, hidden, batch, bias, products, activation);
+                    }
+                } else {
+                    recur_by_layers(h, hidden, batch, input, w, |h, input, state| {
+                        layer(h, hidden, bias, input, state, Some(activation));
+                    });
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn recur_backward(
+                d: &mut [f32],
+                held: bool,
+                w: &[f32],
+                hidden: usize,
+                batch: usize,
+                activation: Activation,
+                h: &[f32],
+            ) {
+                let behind = Dense::new(w, &[], hidden);
+                let finish = Finish::Backward(activation, h);
+                #[allow(unsafe_code)]
+                unsafe {
+                    product::recur_backward::<$vector>(d, held, hidden, batch, behind, finish);
+                }
             }
 
             #[target_feature(enable = $features)]
