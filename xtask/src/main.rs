@@ -44,7 +44,7 @@ enum Arguments {
     Fuzz(fuzz::Arguments),
     /// Changes the code in every place, one at a time, and looks whether a test notices
     Mutants(mutants::Arguments),
-    /// Runs the core's tests under Miri
+    /// Runs the core's tests under Miri, those of the host's kernels under AddressSanitizer
     Miri,
 }
 
