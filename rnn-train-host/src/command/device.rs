@@ -77,7 +77,7 @@ fn upload(arguments: &UploadArguments) -> Result<Output> {
         return Ok(json!({
             "model_crc": crc(&after), "slot": slot(&after), "update": update(&after),
             "bytes": file.len(), "replaced_crc": crc(&before), "replaced_slot": slot(&before),
-            "link_errors": told.stats.link_errors + told.damaged,
+            "link_errors": told.link_errors,
         })
         .into());
     }

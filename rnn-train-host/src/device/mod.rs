@@ -76,9 +76,9 @@ pub struct Report {
     /// The device's predictions beside the host's.
     #[serde(flatten)]
     pub comparison: Comparison,
-    /// Frames that either side couldn't read.
+    /// Frames of the conversation that either side couldn't read.
     pub link_errors: u32,
-    /// Received bytes that the device lost.
+    /// Bytes of it that the device lost.
     pub queue_overflows: u32,
     /// The device's deepest stack, bytes.
     pub stack_bytes: u32,
@@ -140,19 +140,19 @@ pub fn listen(
             );
             Ok(())
         };
-        let ((), stats, damaged) = session(line, check)?;
-        Ok((comparison, stats, damaged))
+        let ((), told) = session(line, check)?;
+        Ok((comparison, told))
     })?;
     Ok(Report::new(comparison, told))
 }
 
 impl Report {
     fn new(comparison: Comparison, told: Told) -> Self {
-        let Told { stats, damaged, log } = told;
+        let Told { stats, link_errors, queue_overflows, log } = told;
         Self {
             comparison,
-            link_errors: stats.link_errors + damaged,
-            queue_overflows: stats.queue_overflows,
+            link_errors,
+            queue_overflows,
             stack_bytes: stats.stack_bytes,
             ram_bytes: stats.ram_bytes,
             log,
@@ -163,10 +163,12 @@ impl Report {
 /// What a device tells of a conversation when it has ended.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// Its counters.
+    /// Its counters, since it started.
     pub stats: Stats,
-    /// Frames from it that were damaged.
-    pub damaged: u32,
+    /// Frames of the conversation that either side couldn't read.
+    pub link_errors: u32,
+    /// Bytes of it that the device lost.
+    pub queue_overflows: u32,
     /// Its log, a line each.
     pub log: Vec<String>,
 }
@@ -206,33 +208,37 @@ pub fn visit<T>(
     on_the_line(device, firmware, |line| session(line, talk))
 }
 
-/// A whole conversation: a greeting, what `talk` says, the counters, the end.
+/// A whole conversation: a greeting, what `talk` says, the counters, the end. What the device has counted before the
+/// greeting, half of which it may have missed while it started, isn't of the conversation.
 fn session<'l, T>(
     line: &'l mut dyn Line,
     talk: impl FnOnce(&mut Session<&'l mut dyn Line>) -> Result<T>,
-) -> Result<(T, Stats, u32)> {
+) -> Result<(T, Told)> {
     let mut session = Session::open(line)?;
+    let before = session.stats()?;
     let result = talk(&mut session)?;
     let stats = session.stats()?;
     let damaged = session.quit()?;
-    Ok((result, stats, damaged))
+    let link_errors = damaged + stats.link_errors.saturating_sub(before.link_errors);
+    let queue_overflows = stats.queue_overflows.saturating_sub(before.queue_overflows);
+    Ok((result, Told { stats, link_errors, queue_overflows, log: Vec::new() }))
 }
 
-/// Starts an emulated device, or opens the port of a real one, and ends it when `all` has been said: it returns
-/// a result, the device's counters, and how many frames from it were damaged.
+/// Starts an emulated device, or opens the port of a real one, and ends it when `all` has been said; adds its log to
+/// what it has told.
 fn on_the_line<T>(
     device: &Device,
     firmware: Option<&Path>,
-    all: impl FnOnce(&mut dyn Line) -> Result<(T, Stats, u32)>,
+    all: impl FnOnce(&mut dyn Line) -> Result<(T, Told)>,
 ) -> Result<(T, Told)> {
     match (device, firmware) {
         (Device::Qemu(machine), Some(firmware)) => {
             let mut qemu = Qemu::start(machine, firmware, &[])?;
             match all(qemu.serial()) {
-                Ok((result, stats, damaged)) => {
+                Ok((result, told)) => {
                     let end = qemu.wait(stream::ANSWER_WITHIN)?;
                     end.check()?;
-                    Ok((result, Told { stats, damaged, log: end.log }))
+                    Ok((result, Told { log: end.log, ..told }))
                 }
                 Err(error) => Err(error).context(qemu.abandon()),
             }
@@ -243,11 +249,8 @@ fn on_the_line<T>(
         (Device::Serial { .. }, Some(_)) => {
             bail!("a board on a serial port has its firmware already; leave --firmware away")
         }
-        (Device::Serial { port, baud }, None) => {
-            let (result, stats, damaged) = all(&mut serial::open(port, *baud)?)
-                .with_context(|| format!("on the port {port} at {baud} bits per second"))?;
-            Ok((result, Told { stats, damaged, log: Vec::new() }))
-        }
+        (Device::Serial { port, baud }, None) => all(&mut serial::open(port, *baud)?)
+            .with_context(|| format!("on the port {port} at {baud} bits per second")),
     }
 }
 

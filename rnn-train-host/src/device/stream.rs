@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 /// How long an answer may take before the question is asked again.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often a question is asked in all.
-const TRIES: usize = 3;
+const TRIES: u32 = 3;
+/// How often the greeting is, in the time of one question's try: a device that has just been started, or plugged in,
+/// may be deaf to the first.
+const GREETINGS: u32 = 5;
 
 /// An open conversation. Reads of the line have to time out now and then (kinds `TimedOut` and
 /// `WouldBlock`), or a device that is silent can't be noticed.
@@ -207,11 +210,13 @@ impl<L: Read + Write> Session<L> {
             },
         };
         session.info = session
-            .ask(Message::Hello, |answer| match answer {
+            .ask_often(GREETINGS, Message::Hello, |answer| match answer {
                 Message::Info(info) => Some(info),
                 _ => None,
             })
             .context("no answer to the greeting: is this firmware of the rnn tool?")?;
+        // The conversation starts here: what was cut off by the opening of the line is no damage to it.
+        session.damaged = 0;
         Ok(session)
     }
 
@@ -297,7 +302,7 @@ impl<L: Read + Write> Session<L> {
         })
     }
 
-    /// Stops the device; returns how many frames from it were damaged. A device may take its port
+    /// Stops the device; returns how many frames from it were damaged since the greeting. A device may take its port
     /// along, as one on USB does: a line that is gone by then is an answer.
     ///
     /// # Errors
@@ -315,28 +320,42 @@ impl<L: Read + Write> Session<L> {
         question: Message<'_>,
         read: impl Fn(Message<'_>) -> Option<T>,
     ) -> Result<T> {
+        self.ask_often(1, question, read)
+    }
+
+    /// As [`ask`](Self::ask), `often` times in the time of one try.
+    fn ask_often<T>(
+        &mut self,
+        often: u32,
+        question: Message<'_>,
+        read: impl Fn(Message<'_>) -> Option<T>,
+    ) -> Result<T> {
+        let (tries, within) = (TRIES * often, self.answer_within / often);
         self.sequence = self.sequence.wrapping_add(1);
         let question = Frame { sequence: self.sequence, message: question };
         let mut buffer = [0; MAX_FRAME];
         let bytes = question.encode(&mut buffer)?;
-        for _ in 0..TRIES {
+        for _ in 0..tries {
             // A zero first: whatever the line has picked up ends there.
             self.line.write_all(&[0]).and_then(|()| self.line.write_all(bytes)).map_err(gone)?;
             self.line.flush().map_err(gone)?;
-            if let Some(answer) = self.listen(&read)? {
+            if let Some(answer) = self.listen(within, &read)? {
                 return Ok(answer);
             }
         }
         bail!(
-            "the device didn't answer {TRIES} times within {:?} each ({} damaged frames so far)",
-            self.answer_within,
+            "the device didn't answer {tries} times within {within:?} each ({} damaged frames so far)",
             self.damaged
         )
     }
 
     /// Waits for the answer to the last question; `None` when the time is over.
-    fn listen<T>(&mut self, read: &impl Fn(Message<'_>) -> Option<T>) -> Result<Option<T>> {
-        let deadline = Instant::now() + self.answer_within;
+    fn listen<T>(
+        &mut self,
+        within: Duration,
+        read: &impl Fn(Message<'_>) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let deadline = Instant::now() + within;
         let mut buffer = [0; MAX_FRAME];
         while Instant::now() < deadline {
             for &byte in received(&mut self.line, &mut buffer)? {

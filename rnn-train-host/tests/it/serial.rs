@@ -21,9 +21,9 @@ const INFO: Info = Info {
     learning: None,
 };
 
-/// Answers until it is told to quit; its prediction is the sample itself.
+/// Answers until it is told to quit; its prediction is the sample itself. It has had a bad line once.
 fn device(mut line: TTYPort) {
-    let (mut decoder, mut steps, mut crc) = (Decoder::new(), 0, 0);
+    let (mut decoder, mut steps, mut crc, mut link_errors) = (Decoder::new(), 0, 0, 5);
     loop {
         let mut byte = [0];
         match line.read(&mut byte) {
@@ -32,7 +32,14 @@ fn device(mut line: TTYPort) {
             Err(error) if error.kind() == ErrorKind::TimedOut => continue,
             Err(_) => return,
         }
-        let Some(Ok(frame)) = decoder.push(byte[0]) else { continue };
+        let frame = match decoder.push(byte[0]) {
+            Some(Ok(frame)) => frame,
+            Some(Err(_)) => {
+                link_errors += 1;
+                continue;
+            }
+            None => continue,
+        };
         let raw;
         let message = match frame.message {
             Message::Hello => Message::Info(INFO),
@@ -60,7 +67,9 @@ fn device(mut line: TTYPort) {
                 slot: Some(Slot { number: 2, sequence: 7 }),
                 ..INFO
             }),
-            Message::StatsRequest => Message::Stats(Stats { steps, ..Stats::default() }),
+            Message::StatsRequest => {
+                Message::Stats(Stats { steps, link_errors, queue_overflows: 9, ..Stats::default() })
+            }
             _ => Message::Quit,
         };
         let quit = message == Message::Quit;
@@ -81,9 +90,10 @@ fn port() -> (String, TTYPort, thread::JoinHandle<()>) {
 
 #[test]
 fn a_device_on_a_port_is_asked_and_streamed_to() {
-    let (port, _held, device) = port();
+    let (port, mut held, device) = port();
     let named: Device = format!("serial:{port}@9600").parse().unwrap();
     let (predictions, told) = converse(&named, None, INFO, |session| {
+        held.write_all(b"two\0frames\0")?;
         let samples = [1.5, -2.0, f32::INFINITY].map(|value| Sent::timeless(&[value]));
         samples
             .iter()
@@ -92,7 +102,9 @@ fn a_device_on_a_port_is_asked_and_streamed_to() {
     })
     .unwrap();
     assert_eq!(predictions, [1.5, -2.0, f32::INFINITY]);
-    assert_eq!((told.stats.steps, told.damaged), (3, 0));
+    assert_eq!((told.stats.steps, told.stats.link_errors, told.stats.queue_overflows), (3, 7, 9));
+    // What it has counted before isn't of this conversation.
+    assert_eq!((told.link_errors, told.queue_overflows), (2, 0));
     device.join().unwrap();
 }
 

@@ -115,7 +115,7 @@ fn stream(image: &Path, model: &Model, readings: &[f32]) -> Result<Run> {
     let (_, told) = device::converse(&device, Some(image), model.info()?, |session| {
         run.stream(session, model, readings, END)
     })?;
-    let lost = (told.stats.link_errors + told.damaged, told.stats.queue_overflows);
+    let lost = (told.link_errors, told.queue_overflows);
     ensure!(lost == (0, 0), "the line damaged or lost something: {lost:?}");
     Ok(run)
 }

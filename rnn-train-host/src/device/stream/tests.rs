@@ -229,7 +229,7 @@ fn a_difference_is_found_and_counted() {
 fn errors_say_what_is_wrong() {
     let silent = Session::open_within(Fake::new(|_, wire| wire.clear()), Duration::from_millis(2));
     let error = format!("{:#}", silent.err().unwrap());
-    assert!(error.contains("no answer to the greeting") && error.contains("3 times"), "{error}");
+    assert!(error.contains("no answer to the greeting") && error.contains("15 times"), "{error}");
 
     let mut session = open(|_, _| {});
     let error = session.expect_model(Info { model_crc: 8, ..INFO }).unwrap_err().to_string();
