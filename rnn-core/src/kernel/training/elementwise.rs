@@ -1,7 +1,7 @@
 //! Activations on whole vectors: the operations of `approx` and `Activation`, in their order.
 #![allow(clippy::needless_range_loop)] // r and c count registers.
 
-use super::product::{load, store};
+use super::memory::{load, store};
 use super::vector::Vector;
 use crate::activation::{Activation, approx};
 

@@ -3,9 +3,8 @@
 //! W and one number of each column per round.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
-use core::arch::asm;
-
 use super::elementwise::{activate, activate_backward};
+use super::memory::{Multiples, load, read, write};
 use super::vector::Vector;
 use crate::activation::Activation;
 use crate::kernel::{Columns, Product};
@@ -32,7 +31,7 @@ impl<'a> Start<&'a [f32]> {
     }
 
     #[inline(always)]
-    fn checked(self, rows: usize, batch: usize) -> Start<*const f32> {
+    pub(super) fn checked(self, rows: usize, batch: usize) -> Start<*const f32> {
         let checked = |numbers: &[f32], count: usize| {
             assert!(numbers.len() >= count, "{} numbers of {count}", numbers.len());
             numbers.as_ptr()
@@ -60,7 +59,7 @@ pub(super) enum Finish<P> {
 
 impl Finish<&[f32]> {
     #[inline(always)]
-    fn checked(self, rows: usize, batch: usize) -> Finish<*const f32> {
+    pub(super) fn checked(self, rows: usize, batch: usize) -> Finish<*const f32> {
         match self {
             Finish::Nothing => Finish::Nothing,
             Finish::Activate(activation) => Finish::Activate(activation),
@@ -72,23 +71,12 @@ impl Finish<&[f32]> {
     }
 }
 
-impl Finish<*const f32> {
-    /// With the h that lies so much further.
-    #[inline(always)]
-    fn moved(self, by: isize) -> Self {
-        match self {
-            Finish::Backward(activation, h) => Finish::Backward(activation, h.wrapping_offset(by)),
-            finish => finish,
-        }
-    }
-}
-
 /// W X of plain numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Dense<'a> {
     w: &'a [f32],
     x: &'a [f32],
-    inputs: usize,
+    pub(super) inputs: usize,
 }
 
 impl<'a> Dense<'a> {
@@ -109,9 +97,9 @@ impl<'a> Dense<'a> {
 }
 
 /// The same, its lengths checked; no product where `inputs` is 0.
-struct Checked {
+pub(super) struct Checked {
     w: *const f32,
-    x: *const f32,
+    pub(super) x: *const f32,
     inputs: usize,
     /// Multiples of X's columns.
     columns: Multiples,
@@ -119,11 +107,17 @@ struct Checked {
 
 impl Checked {
     #[inline(always)]
-    fn new(product: Dense<'_>, rows: usize, batch: usize) -> Self {
+    pub(super) fn new(product: Dense<'_>, rows: usize, batch: usize) -> Self {
         let Dense { w, x, inputs } = product;
         assert!(w.len() >= rows * inputs, "{} weights of {rows} x {inputs}", w.len());
         assert!(x.len() >= inputs * batch, "{} inputs of {inputs} x {batch}", x.len());
         Checked { w: w.as_ptr(), x: x.as_ptr(), inputs, columns: Multiples::new(inputs) }
+    }
+
+    /// With the X there, which the caller has checked.
+    #[inline(always)]
+    pub(super) fn of(self, x: *const f32) -> Self {
+        Checked { x, ..self }
     }
 }
 
@@ -132,14 +126,14 @@ impl Checked {
 /// No slices: their addresses and lengths would be copied two at a time, soon after they were written
 /// one at a time, and such a load waits for all that precedes it.
 pub(super) struct Job {
-    out: *mut f32,
-    rows: usize,
-    batch: usize,
+    pub(super) out: *mut f32,
+    pub(super) rows: usize,
+    pub(super) batch: usize,
     /// Multiples of a column of outputs, which is as long as one of W.
-    columns: Multiples,
-    start: Start<*const f32>,
-    products: [Checked; 2],
-    finish: Finish<*const f32>,
+    pub(super) columns: Multiples,
+    pub(super) start: Start<*const f32>,
+    pub(super) products: [Checked; 2],
+    pub(super) finish: Finish<*const f32>,
 }
 
 /// Vectors for which [`Job::columns`] is compiled by itself: as parts of one function, its forms would
@@ -177,76 +171,6 @@ pub(super) unsafe fn multiply<V: Columnwise>(
     unsafe { job.run::<V>() }
 }
 
-/// All blocks of `h` (rows x batch) but the first become sigma(b + W_1 x_t + W_2 h_{t-1}), one after
-/// the other; X_1 has a block for each of them.
-///
-/// # Safety
-/// The processor has V's instructions.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub(super) unsafe fn recur<V: Columnwise>(
-    h: &mut [f32],
-    rows: usize,
-    batch: usize,
-    bias: &[f32],
-    [input, state]: [Dense<'_>; 2],
-    activation: Activation,
-) {
-    let units = rows * batch;
-    let Some(steps) = (h.len() / units.max(1)).checked_sub(1) else { return };
-    let h = h.as_mut_ptr();
-    let job = Job {
-        out: h.wrapping_add(units),
-        rows,
-        batch,
-        columns: Multiples::new(rows),
-        start: Start::bias(bias).checked(rows, batch),
-        products: [
-            Checked::new(input, rows, steps * batch),
-            Checked { x: h, ..Checked::new(state, rows, 0) },
-        ],
-        finish: Finish::Activate(activation),
-    };
-    // SAFETY: the lengths are those that were checked; so many blocks follow the first one.
-    unsafe { job.steps::<V>(steps, units as isize, (input.inputs * batch) as isize) }
-}
-
-/// All blocks of `d` but the last become W d_{t+1} sigma'(h_t), W d_{t+1} added to what they hold
-/// where they are `held`, from the last to the first; `h` has a block for each of them.
-///
-/// # Safety
-/// The processor has V's instructions.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub(super) unsafe fn recur_backward<V: Columnwise>(
-    d: &mut [f32],
-    held: bool,
-    rows: usize,
-    batch: usize,
-    behind: Dense<'_>,
-    finish: Finish<&[f32]>,
-) {
-    let units = rows * batch;
-    let Some(steps) = (d.len() / units.max(1)).checked_sub(1) else { return };
-    let (d, from) = (d.as_mut_ptr(), steps * units);
-    let mut job = Job {
-        out: d.wrapping_add(from),
-        rows,
-        batch,
-        columns: Multiples::new(rows),
-        start: if held { Start::Held } else { Start::Zero },
-        products: [
-            Checked::new(Dense::NONE, rows, 0),
-            Checked { x: d.wrapping_add(from + units), ..Checked::new(behind, rows, 0) },
-        ],
-        finish: finish.checked(rows, steps * batch).moved(from as isize),
-    };
-    let back = -(units as isize);
-    job.step(back, 0);
-    // SAFETY: as above; so many blocks lie before the last one.
-    unsafe { job.steps::<V>(steps, back, 0) }
-}
-
 #[allow(unsafe_code)]
 impl Job {
     /// All rows.
@@ -254,7 +178,7 @@ impl Job {
     /// # Safety
     /// The processor has V's instructions.
     #[inline(always)]
-    unsafe fn run<V: Columnwise>(&self) {
+    pub(super) unsafe fn run<V: Columnwise>(&self) {
         let mut row = 0;
         while row < self.rows {
             let rest = self.rows - row;
@@ -281,30 +205,6 @@ impl Job {
                 }
             };
         }
-    }
-
-    /// All rows so many times, a [`step`](Self::step) after each.
-    ///
-    /// # Safety
-    /// As in [`run`](Self::run), and everything is there so many times.
-    #[inline(always)]
-    unsafe fn steps<V: Columnwise>(mut self, count: usize, units: isize, inputs: isize) {
-        for _ in 0..count {
-            // SAFETY: the caller's.
-            unsafe { self.run::<V>() };
-            self.step(units, inputs);
-        }
-    }
-
-    /// On to the outputs, the second X and the h that lie `units` further and the first X that lies
-    /// `inputs` further.
-    #[inline(always)]
-    fn step(&mut self, units: isize, inputs: isize) {
-        let [first, second] = &mut self.products;
-        first.x = first.x.wrapping_offset(inputs);
-        second.x = second.x.wrapping_offset(units);
-        self.out = self.out.wrapping_offset(units);
-        self.finish = self.finish.moved(units);
     }
 
     /// R vectors of rows from `row` on, the last of them with so many `lanes` if PART: all columns.
@@ -420,47 +320,6 @@ impl Job {
     }
 }
 
-/// C columns of R vectors, the bytes between the first and each of them given.
-///
-/// # Safety
-/// As in [`load`].
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn read<V: Vector, const R: usize, const C: usize, const PART: bool>(
-    from: *const f32,
-    lines: &[usize],
-    mask: V::Mask,
-) -> [[V; R]; C] {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut columns = [[V::splat(0.0); R]; C];
-        for c in 0..C {
-            columns[c] = load::<V, R, PART>(from.wrapping_byte_add(lines[c]), mask);
-        }
-        columns
-    }
-}
-
-/// The way back of [`read`].
-///
-/// # Safety
-/// As there.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn write<V: Vector, const R: usize, const C: usize, const PART: bool>(
-    columns: [[V; R]; C],
-    to: *mut f32,
-    lines: &[usize],
-    mask: V::Mask,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        for c in 0..C {
-            store::<V, R, PART>(columns[c], to.wrapping_byte_add(lines[c]), mask);
-        }
-    }
-}
-
 #[allow(unsafe_code)]
 impl Checked {
     /// The sums with this product added.
@@ -500,81 +359,6 @@ impl Checked {
                 (w, x) = (w.wrapping_byte_add(lines[1]), x.wrapping_add(1));
             }
             acc
-        }
-    }
-}
-
-/// The bytes of 1, 3, 5 and 7 times so many numbers: an address takes up these and their multiples
-/// without an addition, which would take the place of a multiply-add.
-#[derive(Clone, Copy)]
-pub(super) struct Multiples([usize; 4]);
-
-impl Multiples {
-    #[inline(always)]
-    pub(super) fn new(count: usize) -> Self {
-        Multiples([1, 3, 5, 7].map(|odd| odd * count * size_of::<f32>()))
-    }
-
-    /// 0 ... 7 times; hidden from the compiler, which would add.
-    #[inline(always)]
-    pub(super) fn all(&self) -> [usize; 8] {
-        let [one, three, five, seven] = self.0.map(hidden);
-        [0, one, 2 * one, three, 4 * one, five, 2 * three, seven]
-    }
-}
-
-/// `n`, of which the compiler knows no longer where it comes from.
-#[inline(always)]
-fn hidden(mut n: usize) -> usize {
-    // SAFETY: no instruction at all.
-    #[allow(unsafe_code)]
-    unsafe {
-        asm!("/* {} */", inout(reg) n, options(pure, nomem, nostack, preserves_flags));
-    }
-    n
-}
-
-/// R vectors, the last one in part if PART.
-///
-/// # Safety
-/// The memory is there, and the processor has V's instructions.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub(super) unsafe fn load<V: Vector, const R: usize, const PART: bool>(
-    from: *const f32,
-    mask: V::Mask,
-) -> [V; R] {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut vectors = [V::splat(0.0); R];
-        for r in 0..R {
-            let from = from.add(r * V::LANES);
-            vectors[r] = if PART && r + 1 == R { V::load_part(from, mask) } else { V::load(from) };
-        }
-        vectors
-    }
-}
-
-/// The way back of [`load`].
-///
-/// # Safety
-/// As there.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub(super) unsafe fn store<V: Vector, const R: usize, const PART: bool>(
-    vectors: [V; R],
-    to: *mut f32,
-    mask: V::Mask,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        for r in 0..R {
-            let to = to.add(r * V::LANES);
-            if PART && r + 1 == R {
-                vectors[r].store_part(to, mask);
-            } else {
-                vectors[r].store(to);
-            }
         }
     }
 }

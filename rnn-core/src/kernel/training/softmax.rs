@@ -2,7 +2,7 @@
 //! `loss`, in their order.
 
 use super::loss::COLUMNS;
-use super::product::{load, store};
+use super::memory::{load, store};
 use super::vector::Vector;
 use crate::activation::approx;
 use crate::kernel::{PARTIALS, fold};

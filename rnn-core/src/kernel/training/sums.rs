@@ -5,7 +5,7 @@
 //! blocks of W pass over it.
 #![allow(clippy::needless_range_loop)] // r and c count registers and memory alike.
 
-use super::product::{Multiples, load, store};
+use super::memory::{Multiples, load, store};
 use super::vector::Vector;
 use crate::kernel::{Columns, Outer};
 

@@ -1,6 +1,6 @@
 //! Elementwise work on the units of gated cells, a vector of units at a time.
 
-use super::product::{load, store};
+use super::memory::{load, store};
 use super::vector::Vector;
 use crate::kernel::EachUnit;
 

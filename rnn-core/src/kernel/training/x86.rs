@@ -4,7 +4,7 @@ use core::arch::x86_64::{__m256, __m512};
 
 use super::product::{self, Columnwise, Dense, Finish, Job, Start};
 use super::vector::{Avx2, Avx512, Vector};
-use super::{elementwise, loss, peak, portable, softmax, sums, units};
+use super::{elementwise, loss, peak, portable, recurrence, softmax, sums, units};
 use crate::activation::Activation;
 use crate::kernel::blocks::Lanewise;
 use crate::kernel::{
@@ -148,7 +148,7 @@ macro_rules! form {
                     let products = [input, Dense::new(w, &[], hidden)];
                     #[allow(unsafe_code)]
                     unsafe {
-                        product::recur::<$vector>(h, hidden, batch, bias, products, activation);
+                        recurrence::recur::<$vector>(h, hidden, batch, bias, products, activation);
                     }
                 } else {
                     recur_by_layers(h, hidden, batch, input, w, |h, input, state| {
@@ -171,7 +171,7 @@ macro_rules! form {
                 let finish = Finish::Backward(activation, h);
                 #[allow(unsafe_code)]
                 unsafe {
-                    product::recur_backward::<$vector>(d, held, hidden, batch, behind, finish);
+                    recurrence::recur_backward::<$vector>(d, held, hidden, batch, behind, finish);
                 }
             }
 
