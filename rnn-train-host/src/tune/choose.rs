@@ -3,6 +3,8 @@
 //! A validation part is short, and of many networks the best one on it was lucky. So differences are
 //! measured in standard errors of the paired squared errors.
 
+use std::cmp::Reverse;
+
 use super::Finalist;
 
 /// Standard errors by which the chosen network may be worse than the best (the one-standard-error
@@ -15,21 +17,19 @@ const BEYOND_CHANCE: f64 = 3.0;
 /// are alike, so it is less than for as many that know nothing.
 const LUCK: f64 = 2.0;
 
-/// Of those that are as good as the best one step ahead the one whose recursive forecasts err least.
-/// `finalists`: the best first.
+/// Of those that are as good as the best the one of the most unlike networks, then of the most: in their mean
+/// there is less luck. `finalists`: the best first.
 pub(super) fn choose(finalists: &[Finalist]) -> Option<usize> {
     let best = finalists.first()?;
     let close =
         |(_, finalist): &(usize, &Finalist)| !better(&best.squares, &finalist.squares, CLOSE);
-    let ahead = |finalist: &Finalist| {
-        if finalist.ahead.is_nan() { f64::INFINITY } else { finalist.ahead }
+    // Where nothing is predictable no network has a weight: the smallest.
+    let order = |(index, finalist): &(usize, &Finalist)| {
+        let (sorts, count) = finalist.variety();
+        let flash = if count == 0 { finalist.needs.flash } else { 0 };
+        (Reverse(sorts), Reverse(count), flash, *index)
     };
-    // Equal ones, as where nothing is predictable: the smallest.
-    let order = |a: &Finalist, b: &Finalist| {
-        ahead(a).total_cmp(&ahead(b)).then(a.needs.flash.cmp(&b.needs.flash))
-    };
-    let close = finalists.iter().enumerate().filter(close);
-    close.min_by(|(_, a), (_, b)| order(a, b)).map(|(index, _)| index)
+    finalists.iter().enumerate().filter(close).min_by_key(order).map(|(index, _)| index)
 }
 
 /// Whether the squared errors `a` are smaller than `b` by so many standard errors, pair by pair.
@@ -67,7 +67,86 @@ fn certainty(gains: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{better, certainty, held, share};
+    use super::{better, certainty, choose, held, share};
+    use crate::model::Model;
+    use crate::requirements::Requirements;
+    use crate::train::merge::{ELMAN, GRU};
+    use crate::train::trainee::Setting;
+    use crate::tune::{Finalist, Ingredient, Regression};
+    use rnn_core::layers::Kind;
+    use rnn_core::scaling::Mode;
+    use std::path::Path;
+
+    fn trained(kind: Kind, mode: Mode, seed: u64) -> Ingredient {
+        Ingredient::Trained(Setting {
+            kind,
+            layers: 1,
+            hidden: 8,
+            mode,
+            window: 32,
+            windowed: false,
+            rate: 3e-3,
+            decay: 0.0,
+            dropout: 0.0,
+            seed,
+        })
+    }
+
+    /// Of these parts, each of this weight.
+    fn finalist(parts: &[Ingredient], weight: f64, flash: usize) -> Finalist {
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rnn-core/tests/golden/tiny.rnn");
+        let model = Model::load(&tiny).unwrap();
+        Finalist {
+            parts: parts.to_vec(),
+            weights: vec![weight; parts.len()],
+            needs: Requirements { flash, ..Requirements::of(&model.header) },
+            model,
+            rmse: 1.0,
+            ahead: 1.0,
+            squares: vec![1.0; 100],
+        }
+    }
+
+    #[test]
+    fn of_equally_good_ones_the_most_unlike_networks_are_taken() {
+        let gru = |seed| trained(GRU, Mode::Residual, seed);
+        let elman = trained(ELMAN, Mode::Residual, 3);
+        let line = Ingredient::Linear(Regression {
+            mode: Mode::Residual,
+            lags: 2,
+            penalty: 1e-3,
+            small: 0.03,
+        });
+        let level = trained(GRU, Mode::Raw, 4);
+        let mut all = vec![
+            finalist(&[gru(1), gru(2)], 0.5, 100),
+            finalist(&[gru(1), elman], 0.5, 300),
+            finalist(&[gru(1), line, gru(2)], 0.3, 400),
+            finalist(&[gru(1), elman, line, level], 0.2, 500),
+        ];
+        // In ten rows of a hundred 0.1 worse: three standard errors.
+        all[3].squares[..10].fill(1.1);
+        assert_eq!(choose(&all), Some(2));
+        // Of two sorts each: the one of more networks; then the better one.
+        assert_eq!(choose(&all[..2]), Some(1));
+        assert_eq!(choose(&[all[1].clone(), all[1].clone()]), Some(0));
+        // A part without a weight isn't in.
+        all[2].weights[1] = 0.0;
+        assert_eq!(choose(&all), Some(1));
+        assert_eq!(choose(&[]), None);
+    }
+
+    #[test]
+    fn where_no_network_is_believed_the_smallest_is_taken() {
+        let gru = |seed| trained(GRU, Mode::Residual, seed);
+        let elman = trained(ELMAN, Mode::Difference, 3);
+        let all = [
+            finalist(&[gru(1), elman], 0.0, 300),
+            finalist(&[elman], 0.0, 100),
+            finalist(&[gru(1)], 0.0, 200),
+        ];
+        assert_eq!(choose(&all), Some(1));
+    }
 
     #[test]
     fn certainty_is_the_mean_in_standard_errors() {

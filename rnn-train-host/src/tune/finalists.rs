@@ -88,11 +88,6 @@ impl Entrant {
         let (kind, mode) = (merge::kind(&member.model), member.model.mode_and_target().0);
         Entrant { ingredient, kind, mode, member }
     }
-
-    /// What unlike ones differ in.
-    fn sort(&self) -> (Kind, Mode, bool) {
-        (self.kind, self.mode, matches!(self.ingredient, Ingredient::Linear(..)))
-    }
 }
 
 /// The best trainings of each kind and mode, and linear networks.
@@ -108,11 +103,10 @@ fn pool(
     farthest.sort_by_key(|runner| std::cmp::Reverse(runner.legs));
     let mut pool: Vec<Entrant> = Vec::new();
     for runner in farthest {
-        let setting = runner.trainee.setting;
-        let sort = (setting.kind, setting.mode, false);
-        if pool.iter().filter(|entrant| entrant.sort() == sort).count() < MEMBERS {
-            let member = scored.member(data, runner.trainee.model());
-            pool.push(Entrant::new(Ingredient::Trained(setting), member));
+        let trained = Ingredient::Trained(runner.trainee.setting);
+        let alike = |entrant: &&Entrant| entrant.ingredient.sort() == trained.sort();
+        if pool.iter().filter(alike).count() < MEMBERS {
+            pool.push(Entrant::new(trained, scored.member(data, runner.trainee.model())));
         }
     }
     let given = &options.train;
@@ -231,8 +225,9 @@ fn unlike(family: &[&Entrant]) -> Vec<usize> {
     let worst = order.first().map_or(0.0, |best| ALIKE * rmse(best));
     let mut seen = Vec::new();
     order.retain(|i| {
-        let new = !seen.contains(&family[*i].sort());
-        seen.push(family[*i].sort());
+        let sort = family[*i].ingredient.sort();
+        let new = !seen.contains(&sort);
+        seen.push(sort);
         new && rmse(i) <= worst
     });
     order

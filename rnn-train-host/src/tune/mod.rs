@@ -24,6 +24,7 @@ use crate::train::stop::Stop;
 use crate::train::trainee::{Setting, Stage};
 use crate::train::{self, describe};
 use anyhow::{Result, bail, ensure};
+use rnn_core::layers::Kind;
 use rnn_core::scaling::Mode;
 
 pub use draw::Limits;
@@ -80,6 +81,19 @@ pub struct Finalist {
     squares: Vec<f64>,
 }
 
+impl Finalist {
+    /// How many unlike networks have a weight in it, and how many in all.
+    fn variety(&self) -> (usize, usize) {
+        let parts = self.parts.iter().zip(&self.weights).filter(|(_, weight)| **weight != 0.0);
+        let sorts: Vec<Sort> = parts.map(|(part, _)| part.sort()).collect();
+        let unlike = (0..sorts.len()).filter(|&i| !sorts[..i].contains(&sorts[i])).count();
+        (unlike, sorts.len())
+    }
+}
+
+/// What unlike networks differ in: the cell, none for a linear network, and the mode.
+type Sort = (Option<Kind>, Mode);
+
 /// What a network was made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ingredient {
@@ -95,6 +109,13 @@ impl Ingredient {
         match self {
             Ingredient::Trained(setting) => setting.mode,
             Ingredient::Linear(regression) => regression.mode,
+        }
+    }
+
+    fn sort(&self) -> Sort {
+        match self {
+            Ingredient::Trained(setting) => (Some(setting.kind), setting.mode),
+            Ingredient::Linear(regression) => (None, regression.mode),
         }
     }
 }
