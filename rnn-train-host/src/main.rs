@@ -1,4 +1,13 @@
 //! The `rnn` command: arguments only; what is done stands in `command/` and in the library.
+#![deny(clippy::print_stderr, clippy::print_stdout)] // They panic where nobody can read.
+
+/// A line on standard error; where it can't be written, there is nobody to be told.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
 
 mod command;
 
@@ -36,7 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let handler = ctrlc::set_handler(command::interrupt);
     if let Err(error) = handler {
-        eprintln!("warning: Ctrl-C won't be handled ({error})");
+        say!("warning: Ctrl-C won't be handled ({error})");
     }
     let result = match Command::parse() {
         Command::Train(arguments) => train::run(&arguments),
@@ -54,13 +63,13 @@ fn main() -> ExitCode {
         Command::Text(command) => text::run(&command),
     };
     let output = result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        say!("error: {error:#}");
         Output { text: String::new(), code: command::failed() }
     });
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(output.text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error: the output can't be written: {error}");
+            say!("error: the output can't be written: {error}");
             ExitCode::FAILURE
         }
         // Whoever reads may stop reading: `rnn forecast ... | head`.

@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
     let Imported { model, notes } = import::safetensors(&bytes, options).with_context(shown)?;
     model.save(out)?;
     for note in &notes {
-        eprintln!("note: {}: {note}", file.display());
+        say!("note: {}: {note}", file.display());
     }
     let shape = model.header.shape();
     if arguments.json {

@@ -1,7 +1,7 @@
 //! A stream through a device, as it runs: truth against prediction, score, alarms, faults, the line.
 
 use std::collections::VecDeque;
-use std::io::{Stdout, stdout};
+use std::io::{Stdout, Write, stdout};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -211,7 +211,7 @@ impl Drop for Live {
         let below = self.terminal.get_frame().area().bottom();
         // Nothing is lost where the terminal is gone.
         let _ = self.terminal.set_cursor_position((0, below.saturating_sub(1)));
-        println!();
+        let _ = writeln!(stdout());
     }
 }
 

@@ -108,7 +108,7 @@ impl Columns {
         if let Some(first) = self.first {
             let rows = table.rows().len();
             table.truncate(first.of(rows));
-            eprintln!(
+            say!(
                 "note: {}: only the first {} of {rows} rows are used",
                 self.data.display(),
                 table.rows().len()
@@ -185,7 +185,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 fn read(data: &Path, options: &csv::Options) -> Result<Table> {
     let table = csv::read(data, options)?;
     for notice in &table.notices {
-        eprintln!("note: {}: {notice}", data.display());
+        say!("note: {}: {notice}", data.display());
     }
     Ok(table)
 }

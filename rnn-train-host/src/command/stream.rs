@@ -139,7 +139,7 @@ fn live(arguments: &Arguments, model: &Model, total: usize) -> Option<Live> {
     let threshold = model.watch.as_ref().map_or(f32::MAX, |watch| watch.threshold);
     let target = model.target();
     let live = Live::start(View::new(target, &model.names[target], total, threshold));
-    live.inspect_err(|error| eprintln!("note: no live view: {error:#}")).ok()
+    live.inspect_err(|error| say!("note: no live view: {error:#}")).ok()
 }
 
 fn code(report: &Report) -> u8 {

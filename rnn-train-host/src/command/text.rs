@@ -198,7 +198,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 /// What the vocabulary has no room for, on standard error.
 fn say_cut(cut: &Cut, vocabulary: usize) {
     if let Some(longest) = cut.too_long.iter().max_by_key(|word| word.len()) {
-        eprintln!(
+        say!(
             "note: {} word(s) longer than the 32 bytes of a model file's symbol are unknown, such as '{longest}'",
             cut.too_long.len()
         );
@@ -206,7 +206,7 @@ fn say_cut(cut: &Cut, vocabulary: usize) {
     let known = vocabulary - 1;
     let rare = cut.distinct - cut.too_long.len() - known;
     if rare > 0 {
-        eprintln!("note: the {rare} rarest of {} different symbols are unknown", cut.distinct);
+        say!("note: the {rare} rarest of {} different symbols are unknown", cut.distinct);
     }
 }
 
@@ -301,7 +301,7 @@ fn run_generate(arguments: &GenerateArguments) -> Result<Output> {
         let mut symbols = written.unknown.clone();
         symbols.sort_unstable();
         symbols.dedup();
-        eprintln!(
+        say!(
             "note: {} of the {} symbols of the prompt are unknown to this model and read as such: {}",
             written.unknown.len(),
             written.prompt,

@@ -117,6 +117,24 @@ fn an_output_that_nobody_can_take_is_an_error() {
     }
 }
 
+/// Standard error to a full disk: what is said there is lost, and nothing else.
+#[cfg(target_os = "linux")]
+#[test]
+fn complaints_that_nobody_can_take_change_nothing() {
+    let folder = prepared(&[]);
+    // The log has missing values, of which a note tells.
+    for (command, code) in [(["eval", "co2.rnn", CO2], 0), (["eval", "no.rnn", CO2], 1)] {
+        let run =
+            |rnn: &mut Command| rnn.args(command).current_dir(folder.path()).output().unwrap();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let untold = run(Command::new(env!("CARGO_BIN_EXE_rnn")).stderr(full));
+        let told = run(&mut Command::new(env!("CARGO_BIN_EXE_rnn")));
+        assert!(!told.stderr.is_empty());
+        assert_eq!((untold.status.code(), &untold.stdout), (Some(code), &told.stdout));
+        assert_eq!(told.status.code(), Some(code));
+    }
+}
+
 /// The path to write to, in a process that is to be killed.
 const VICTIM: &str = "RNN_TEST_KILLED_WHILE_WRITING";
 
