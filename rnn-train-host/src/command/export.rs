@@ -60,6 +60,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
         }
     };
     write_atomically(out, |file| Ok(file.write_all(&bytes)?))?;
+    if matches!(to, Form::Safetensors) && (model.watch.is_some() || model.header.hand_over) {
+        say!(
+            "note: {}: what the stream is watched for, and whether the state is handed over, aren't in it; keep the model file for `rnn detect`",
+            out.display()
+        );
+    }
     if *json {
         return Ok(json!({ "out": out, "bytes": bytes.len() }).into());
     }

@@ -17,8 +17,8 @@ const LONGEST: u64 = 1 << 31;
 /// Make a model file of a network that PyTorch trained.
 ///
 /// FILE is a safetensors file with the state of an nn.RNN, nn.GRU or nn.LSTM with an nn.Linear on top:
-/// safetensors.torch.save_file(model.state_dict(), FILE). Without scales the network reads and
-/// predicts the series as it is.
+/// safetensors.torch.save_file(model.state_dict(), FILE). It has to predict every one of its inputs, as
+/// many outputs as inputs. Without scales the network reads and predicts the series as it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Safetensors file.
@@ -70,7 +70,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     task: Option<TaskName>,
     /// JSON file with a text model's symbols: an array of strings, the first one for what is unknown.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "scale", "mean", "mode", "target"])]
+    #[arg(long, value_name = "FILE", requires = "task")]
+    #[arg(conflicts_with_all = ["names", "scale", "mean", "mode", "target"])]
     symbols: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]

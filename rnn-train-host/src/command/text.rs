@@ -2,7 +2,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use rnn_core::model_file::Unit;
 use rnn_train_host::atomic::{check_writable, write_atomically};
@@ -346,9 +346,17 @@ pub(crate) struct ExamplesArguments {
 }
 
 fn run_examples(arguments: &ExamplesArguments) -> Result<Output> {
+    let &ExamplesArguments { vocabulary: most, context, .. } = arguments;
+    ensure!(most > 1, "--vocabulary must be at least 2: the unknown symbol and another one");
+    ensure!(context > 0, "--context must be at least 1");
     let corpus = Corpus::read(&arguments.corpus, arguments.unit.unit())?;
-    let (vocabulary, cut) = corpus.vocabulary(arguments.vocabulary);
+    let (vocabulary, cut) = corpus.vocabulary(most);
     let text = vocabulary.encode(corpus.tokens());
+    ensure!(
+        context < text.len(),
+        "the text has {} symbols, and an example of --context {context} takes one more than that",
+        text.len()
+    );
     let examples = Examples::new(&text, arguments.context);
     let split = &corpus.split;
 

@@ -41,7 +41,8 @@ pub(crate) struct Arguments {
     /// Cells on one another, of --hidden units each.
     #[arg(long, value_name = "N", default_value = "1")]
     layers: NonZero<usize>,
-    /// Steps that an error travels back in time [default: 64, or 20 with --windowed]
+    /// Steps that an error travels back in time [default: with --cell or --hidden 64, or 20 with --windowed; else
+    /// searched]
     #[arg(long, value_name = "T")]
     window: Option<NonZero<usize>>,
     /// Predict from the last T samples with the state started at zero, T steps per prediction,

@@ -2,7 +2,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use rnn_core::scaling::Mode;
 use rnn_train_host::data::Part;
 use rnn_train_host::eval::{Evaluation, Question, evaluate};
@@ -42,7 +42,8 @@ pub(crate) struct Arguments {
     /// Draw error against size to this SVG file.
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
-    /// Folder in which the search's state is kept; after a crash the same command goes on there.
+    /// Folder in which the search's state is kept; after a crash the same command goes on there. With
+    /// --candidates only: what a budget buys depends on the machine.
     #[arg(long, value_name = "DIR", conflicts_with = "budget")]
     checkpoint: Option<PathBuf>,
     /// Seed of everything that is drawn.
@@ -92,6 +93,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Output> {
             checkpoint: arguments.checkpoint.clone(),
         },
     };
+    ensure!(
+        arguments.picture.as_ref() != Some(&arguments.out),
+        "the model and the picture would both be written to {}: name two files",
+        arguments.out.display()
+    );
     let files = [Some(&arguments.out), arguments.picture.as_ref()];
     files
         .into_iter()

@@ -82,6 +82,15 @@ impl Description {
             TaskName::Forecast => None,
         };
         if let Some(unit) = unit {
+            let of_series = [
+                (self.mode.is_some(), "--mode"),
+                (self.target.is_some(), "--target"),
+                (self.scales.is_some(), "scales"),
+                (self.window.is_some_and(|window| window > 0), "--window"),
+            ];
+            if let Some((_, given)) = of_series.iter().find(|(given, _)| *given) {
+                bail!("a text model has no {given}: that is of a series");
+            }
             return Ok((Task::Text(unit), names));
         }
         let target = match &self.target {

@@ -36,22 +36,29 @@ impl<'t> Streams<'t> {
         self.text.len() - 1
     }
 
-    /// Sets window `window` of every stream, the epoch starting at place `first` of the ring.
-    pub(super) fn set(&self, engine: &mut Engine, first: usize, window: usize) {
+    /// Sets window `window` of every stream, the epoch starting at place `first` of the ring; `symbols` is
+    /// room for one of them.
+    pub(super) fn set(
+        &self,
+        engine: &mut Engine,
+        first: usize,
+        window: usize,
+        symbols: &mut Vec<u16>,
+    ) {
         let transitions = self.transitions();
         let share = transitions / self.count;
         let place = |stream: usize, t: usize| {
             (first + stream * share + window * self.steps + t) % transitions
         };
-        let mut symbols = vec![0; self.steps];
+        symbols.resize(self.steps, 0);
         for stream in 0..self.count {
             for of_label in [0, 1] {
                 for (t, symbol) in symbols.iter_mut().enumerate() {
                     *symbol = self.text[place(stream, t) + of_label];
                 }
                 match of_label {
-                    0 => engine.set_symbols(stream, &symbols),
-                    _ => engine.set_labels(stream, &symbols),
+                    0 => engine.set_symbols(stream, symbols),
+                    _ => engine.set_labels(stream, symbols),
                 }
             }
         }

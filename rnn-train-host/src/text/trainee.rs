@@ -154,6 +154,7 @@ impl<'t> Trainee<'t> {
         if !self.state.carried.is_empty() {
             engine.set_state(&self.state.carried);
         }
+        let mut symbols = Vec::new();
         let mut random = SplitMix64::new(self.state.random);
         let every = windows.clamp(LOOKS.0, LOOKS.1);
         while self.updates() < last && !self.state.ended {
@@ -163,7 +164,7 @@ impl<'t> Trainee<'t> {
                 state.first = random.below(self.streams.transitions());
                 engine.rest();
             }
-            self.streams.set(&mut engine, state.first, update % windows);
+            self.streams.set(&mut engine, state.first, update % windows, &mut symbols);
             let masks = if dropout > 0.0 { random.next_u64() } else { 0 };
             let loss = engine.run(&state.weights.parameters, masks);
             state.loss = (state.loss.0 + loss.sum, state.loss.1 + loss.labels);
@@ -171,7 +172,7 @@ impl<'t> Trainee<'t> {
             let share = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * phase));
             let rate = (f64::from(rate) * share) as f32;
             state.weights.update(engine.gradient_mut(), Step { rate, decay, average: AVERAGE });
-            state.carried = engine.state();
+            engine.state_to(&mut state.carried);
             state.random = random.state();
             let due = (update + 1).is_multiple_of(every) || update + 1 == last;
             if due && !self.validation.is_empty() {

@@ -94,12 +94,28 @@ fn mixed(models: &[&Model]) -> bool {
     models.iter().any(|model| mode(model) != mode(models[0]))
 }
 
-/// [`merge`], or the network itself where there is only one, of weight 1.
+/// [`merge`], or where there is only one network, whatever its layers, that one.
 pub fn as_one(parts: &[Part<'_>]) -> Option<Model> {
     match *parts {
         [Part { model, weight: 1.0 }] => Some(model.clone()),
+        [part] => Some(weighted(part)),
         _ => merge(parts),
     }
+}
+
+/// One network with its weight, the rest to 1 as in [`merge`].
+fn weighted(Part { model, weight }: Part<'_>) -> Model {
+    let mut parameters = model.parameters.to_vec();
+    let outputs = model.channels.len();
+    let Layer { hidden, .. } = model.header.layers.get(usize::MAX, model.header.inputs);
+    let from = parameters.len() - outputs * (hidden + 1);
+    let (w_hy, b_y) = parameters[from..].split_at_mut(outputs * hidden);
+    w_hy.iter_mut().for_each(|w| *w = (weight * f64::from(*w)) as f32);
+    let means = if mode(model) == Mode::Raw { 0.0 } else { 1.0 - weight };
+    for (b, channel) in b_y.iter_mut().zip(&model.channels) {
+        *b = (weight * f64::from(*b) - means * mean_change(channel)) as f32;
+    }
+    Model { parameters: parameters.into(), biases: Vec::new(), ..model.clone() }
 }
 
 /// The weighted sum of networks as one, the rest to 1 being persistence (the mean level, if all are

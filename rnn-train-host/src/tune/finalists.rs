@@ -75,6 +75,18 @@ pub(super) fn finalists(
     finalists
 }
 
+/// The best training alone: all that there is time for when the search is stopped.
+pub(super) fn best_alone(data: &Data<'_>, runners: &[Runner<'_>]) -> Option<Finalist> {
+    let rmse = |runner: &&Runner<'_>| runner.trainee.rmse();
+    let best = runners.iter().min_by(|a, b| rmse(a).total_cmp(&rmse(b)))?;
+    let scored = Scored::new(data);
+    let member = scored.member(data, best.trainee.model());
+    let entrant = Entrant::new(Ingredient::Trained(best.trainee.setting), member);
+    let raw = entrant.mode == Mode::Raw;
+    let held = if raw { 1.0 } else { held(&scored.changes, &entrant.member.predictions) };
+    finalist(data, &scored, &[(&entrant, held)])
+}
+
 /// A network that may go into the end's networks.
 struct Entrant {
     ingredient: Ingredient,
@@ -148,7 +160,9 @@ impl Family<'_> {
             let Header { inputs, window, .. } = models[0].header;
             let allowed = |layers| options.limits.allow(inputs, layers, window);
             models.len() == 1
-                || options.train.hidden.is_none() && merge::layers(models).is_some_and(allowed)
+                || options.train.hidden.is_none()
+                    && models.iter().all(|model| model.header.window == window)
+                    && merge::layers(models).is_some_and(allowed)
         };
         let start = if self.wide { unlike(&self.entrants) } else { Vec::new() };
         self.sums = select(&self.members(), &scored.changes, &start, self.shrinks(), fits);

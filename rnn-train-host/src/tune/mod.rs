@@ -187,7 +187,11 @@ pub fn tune(
         flash: Requirements::of(&runner.trainee.model().header).flash,
     };
     let tried = runners.iter().map(tried).collect();
-    let finalists = finalists::finalists(&data, options, &runners, &draw.modes);
+    let finalists = if stop.was_asked() {
+        finalists::best_alone(&data, &runners).into_iter().collect()
+    } else {
+        finalists::finalists(&data, options, &runners, &draw.modes)
+    };
     if finalists.is_empty() {
         bail!(
             "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",

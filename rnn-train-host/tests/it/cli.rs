@@ -271,6 +271,10 @@ fn what_fails_ends_with_1_says_where_and_leaves_nothing() {
         (&["train", "ok.csv", "--target", "value", "--window", "42"], "a window of 42"),
         (&["train", "ok.csv", "--target", "value", "--out", "no/m.rnn"], "there is no folder no"),
         (&["train", "ok.csv", "--target", "value", "--out", "."], "is a folder"),
+        (
+            &["tune", "ok.csv", "--target", "value", "--candidates", "2", "--picture", "model.rnn"],
+            "name two files",
+        ),
         (&["eval", "absent.rnn", "ok.csv"], "absent.rnn"),
         (&["inspect", "ok.csv"], "not a model file"),
     ] {

@@ -67,6 +67,7 @@ fn what_fails_leaves_no_file_and_wrong_use_is_told_from_it() {
     std::fs::write(path.join("nan.safetensors"), written(&damaged, None)).unwrap();
     std::fs::write(path.join("m.rnn"), "what was there before").unwrap();
     std::fs::write(path.join("bad.csv"), "name,mean,std\na,1,x\n").unwrap();
+    std::fs::write(path.join("ab.json"), r#"["", "a"]"#).unwrap();
     for (arguments, code, said) in [
         ("import cut.safetensors --out m.rnn", 1, "cut.safetensors: this is no safetensors file"),
         ("import nan.safetensors --out m.rnn", 1, "fc.bias[0] is NaN"),
@@ -76,6 +77,17 @@ fn what_fails_leaves_no_file_and_wrong_use_is_told_from_it() {
         ("import gru.safetensors --mean 1,2 --std 1 --out m.rnn", 1, "--mean has 2 numbers"),
         ("import gru.safetensors --mean 1,2 --out m.rnn", 2, "--std"),
         ("import gru.safetensors --out m.rnn --names a,b --scale scales.csv", 2, "--scale"),
+        ("import gru.safetensors --out m.rnn --symbols ab.json", 2, "--task"),
+        (
+            "import gru.safetensors --out m.rnn --task char --symbols ab.json --window 5",
+            1,
+            "a text model has no --window",
+        ),
+        (
+            "import gru.safetensors --out m.rnn --task char --names a,b --mean 1,2 --std 1,1",
+            1,
+            "a text model has no scales",
+        ),
         ("export m.rnn --to safetensors --out e", 1, "m.rnn"),
         ("export m.rnn --to rust --plain --out e", 2, "--plain"),
     ] {
@@ -85,5 +97,5 @@ fn what_fails_leaves_no_file_and_wrong_use_is_told_from_it() {
         assert!(error.contains(said), "{arguments}: {error}");
     }
     assert_eq!(std::fs::read(path.join("m.rnn")).unwrap(), b"what was there before");
-    assert_eq!(std::fs::read_dir(path).unwrap().count(), 6);
+    assert_eq!(std::fs::read_dir(path).unwrap().count(), 7);
 }

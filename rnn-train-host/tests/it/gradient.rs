@@ -91,7 +91,7 @@ fn trained(threads: usize) -> Vec<u32> {
             clip_norm(engine.gradient_mut(), 1.0);
             adam.update(&mut parameters, engine.gradient_mut(), 0.01);
             digest.update(&loss.sum.to_le_bytes());
-            bits(&engine.state()).iter().for_each(|bits| digest.update(&bits.to_le_bytes()));
+            bits(&state_of(&engine)).iter().for_each(|bits| digest.update(&bits.to_le_bytes()));
         }
         bits(&parameters).iter().for_each(|bits| digest.update(&bits.to_le_bytes()));
         digest.finalize()
@@ -103,6 +103,13 @@ static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Elman, GRU of both kinds, a stack with dropout, text, truncation: one result for every form of the
 /// kernels that this machine has, any number of threads, debug and release builds.
+/// The states that the next batch starts from.
+fn state_of(engine: &Engine) -> Vec<f32> {
+    let mut state = Vec::new();
+    engine.state_to(&mut state);
+    state
+}
+
 #[test]
 fn every_form_and_number_of_threads_gives_the_same_bits() {
     for form in Form::ALL {
@@ -193,13 +200,13 @@ fn a_carried_state_goes_on_where_it_was() {
     };
     let mut engine = Engine::new(plan, 2);
     run(&mut engine, 1);
-    let state = engine.state();
+    let state = state_of(&engine);
     assert!(state.iter().all(|number| *number != 0.0));
     let second = run(&mut engine, 2);
     // A resumed training puts the state back.
     let mut resumed = Engine::new(plan, 1);
     resumed.set_state(&state);
-    assert_eq!(bits(&resumed.state()), bits(&state));
+    assert_eq!(bits(&state_of(&resumed)), bits(&state));
     assert_eq!(run(&mut resumed, 2), second);
     // From rest it is another loss.
     resumed.rest();

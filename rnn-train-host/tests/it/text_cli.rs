@@ -203,6 +203,14 @@ fn examples_are_a_table() {
     assert_eq!(lines.clone().count(), 3300 - 3);
     assert!(lines.next().unwrap().starts_with("0,3,train,"));
     assert!(lines.last().unwrap().starts_with("3296,3299,test,"));
+    for (option, value, said) in [
+        ("--vocabulary", "1", "--vocabulary must be at least 2"),
+        ("--context", "0", "--context must be at least 1"),
+        ("--context", "3300", "the text has 3300 symbols"),
+    ] {
+        let error = fails(path, 1, &["examples", "song.txt", option, value]);
+        assert!(error.contains(said), "{error}");
+    }
     let names = ["examples", "song.txt", "--names", "--context", "5", "--out", "e.csv"];
     succeeds(path, &names);
     let table = fs::read_to_string(path.join("e.csv")).unwrap();

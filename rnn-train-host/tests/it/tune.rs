@@ -165,6 +165,22 @@ fn what_is_given_is_not_searched() {
 }
 
 #[test]
+fn stacks_come_to_the_end_in_every_mode() {
+    let table = table(oscillation(300).into_iter());
+    let mut options = options(6, 60);
+    options.train.layers = 2;
+    let found = search(&table, &options);
+    // A stack can't be merged; what it predicts is believed as far as that of one layer.
+    let alone = found.finalists.iter().all(|finalist| finalist.parts.len() == 1);
+    let sorts: Vec<_> = found.finalists.iter().map(|finalist| finalist.parts[0].mode()).collect();
+    assert!(alone && found.finalists[0].weights[0] > 0.0, "{:?}", found.finalists[0].weights);
+    for mode in [Mode::Residual, Mode::Difference] {
+        assert!(sorts.contains(&mode), "{sorts:?}");
+    }
+    assert_eq!(found.model().header.layers.count(), 2);
+}
+
+#[test]
 fn a_short_log_is_refused_and_a_stopped_search_keeps_what_it_has() {
     let short = table(oscillation(59).into_iter());
     let error = tune(&short, &options(4, 5), &Stop::default(), &|_| {}).unwrap_err();

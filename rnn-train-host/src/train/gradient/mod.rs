@@ -231,16 +231,15 @@ impl Engine {
         self.shards.iter_mut().map(held).for_each(|shard| shard.start.fill(0.0));
     }
 
-    /// The states that the next batch starts from, [`Shape::state`] numbers for each column: what a
-    /// checkpoint keeps of carried states.
-    pub fn state(&self) -> Vec<f32> {
+    /// Writes the states that the next batch starts from, [`Shape::state`] numbers for each column: what
+    /// a checkpoint keeps of carried states.
+    pub fn state_to(&self, state: &mut Vec<f32>) {
         let numbers = self.plan().shape.state();
-        let mut state = vec![0.0; numbers * self.columns];
+        state.resize(numbers * self.columns, 0.0);
         self.states(numbers, |shard, place, column| state[column] = shard.start[place]);
-        state
     }
 
-    /// Starts the next batch from what [`state`](Self::state) gave.
+    /// Starts the next batch from what [`state_to`](Self::state_to) wrote.
     ///
     /// # Panics
     /// When the numbers aren't as many.

@@ -1,4 +1,4 @@
-use super::{ELMAN, GRU, Part, merge};
+use super::{ELMAN, GRU, Part, as_one, merge};
 use crate::model::Model;
 use rnn_core::gru::Reset;
 use rnn_core::layers::{Kind, Layers};
@@ -125,4 +125,29 @@ fn what_does_not_fit_is_not_merged() {
     let mut c = a.clone();
     c.channels[1].level_mean = 3.0;
     assert!(merge(&[part(&a), part(&c)]).is_none());
+}
+
+#[test]
+fn one_network_is_scaled_whatever_its_layers() {
+    for mode in [Mode::Residual, Mode::Difference] {
+        let one = in_mode(mode, GRU, 5, 3);
+        let part = Part { model: &one, weight: 0.75 };
+        assert_eq!(as_one(&[part]), merge(&[part]), "{mode:?}");
+
+        let mut stack = in_mode(mode, GRU, 5, 3);
+        stack.header.layers = stack.header.layers.with(Kind::Lstm, 3).unwrap();
+        let mut parameters = vec![0.0; stack.header.shape().parameters()];
+        SplitMix64::new(9).fill_uniform(0.5, &mut parameters);
+        stack.parameters = parameters.into();
+        let scaled = as_one(&[Part { model: &stack, weight: 0.25 }]).unwrap();
+        let (mut whole, mut part) = (stack.predictor(), scaled.predictor());
+        for t in 0..40 {
+            let sample = [(t as f32 * 0.3).sin(), (t as f32 * 0.17).cos()];
+            let whole = whole.step(&sample).to_vec();
+            for ((whole, part), sample) in whole.iter().zip(part.step(&sample)).zip(sample) {
+                let expected = sample + 0.25 * (whole - sample);
+                assert!((part - expected).abs() < EXACT, "{mode:?} {t}: {part} {expected}");
+            }
+        }
+    }
 }
