@@ -15,6 +15,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rnn_core::kernel::Form;
 
 use command::{
     Output, adapt, detect, device, eval, export, forecast, import, inspect, quantize, stream, text,
@@ -42,11 +43,21 @@ enum Command {
     Text(text::Command),
 }
 
+/// A form of the kernels that is named and isn't there: the fastest is taken.
+fn warn_of_unknown_form() {
+    let Some(wanted) = std::env::var_os("RNN_KERNEL") else { return };
+    if !Form::ALL.iter().any(|form| wanted == form.name()) {
+        let names = Form::ALL.map(Form::name).join(", ");
+        say!("warning: RNN_KERNEL={} names no form; there are {names}", wanted.display());
+    }
+}
+
 fn main() -> ExitCode {
     let handler = ctrlc::set_handler(command::interrupt);
     if let Err(error) = handler {
         say!("warning: Ctrl-C won't be handled ({error})");
     }
+    warn_of_unknown_form();
     let result = match Command::parse() {
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),

@@ -14,6 +14,7 @@ use crate::train::data::Data;
 use crate::train::halving::Runner;
 use crate::train::merge::{self, ELMAN, GRU, Part, as_one};
 use crate::train::parallel;
+use crate::train::stop::Stop;
 
 /// Networks of one kind and mode that may be merged.
 const MEMBERS: usize = 8;
@@ -24,15 +25,16 @@ const FAR: f64 = 1.05;
 /// Steps of the recursive forecasts.
 const AHEAD: usize = 10;
 
-/// The best networks alone and merged, the chosen one first.
+/// The best networks alone and merged, the chosen one first; where `stop` is asked for, none.
 pub(super) fn finalists(
     data: &Data<'_>,
     options: &Options,
     runners: &[Runner<'_>],
     modes: &[Mode],
+    stop: &Stop,
 ) -> Vec<Finalist> {
     let scored = Scored::new(data);
-    let pool = pool(data, options, runners, modes, &scored);
+    let pool = pool(data, options, runners, modes, &scored, stop);
     // Families that go together, with networks of one mode only or of all, from scratch or from a
     // mean of unlike ones.
     let families: [&[Kind]; 4] =
@@ -50,7 +52,11 @@ pub(super) fn finalists(
         })
         .collect();
     let threads = options.train.threads;
-    parallel::for_each(&mut work, threads, |family| family.select(options, &scored));
+    parallel::for_each(&mut work, threads, |family| {
+        if !stop.was_asked() {
+            family.select(options, &scored);
+        }
+    });
     let sums = || work.iter().flat_map(|family| &family.sums);
     let least = sums().map(|sum| sum.squares).fold(f64::INFINITY, f64::min);
     let mut sums: Vec<(&Family<'_>, &Weights, Option<Finalist>)> = work
@@ -60,8 +66,13 @@ pub(super) fn finalists(
         .map(|(family, sum)| (family, &sum.weights, None))
         .collect();
     parallel::for_each(&mut sums, threads, |(family, weights, finalist)| {
-        *finalist = family.finalist(data, &scored, weights);
+        if !stop.was_asked() {
+            *finalist = family.finalist(data, &scored, weights);
+        }
     });
+    if stop.was_asked() {
+        return Vec::new();
+    }
     let mut finalists: Vec<Finalist> =
         sums.into_iter().filter_map(|(.., finalist)| finalist).collect();
     finalists.retain(|finalist| finalist.rmse.is_finite());
@@ -109,6 +120,7 @@ fn pool(
     runners: &[Runner<'_>],
     modes: &[Mode],
     scored: &Scored,
+    stop: &Stop,
 ) -> Vec<Entrant> {
     // Farthest first: what was annealed is worth more than an early look.
     let mut farthest: Vec<&Runner<'_>> = runners.iter().collect();
@@ -117,7 +129,7 @@ fn pool(
     for runner in farthest {
         let trained = Ingredient::Trained(runner.trainee.setting);
         let alike = |entrant: &&Entrant| entrant.ingredient.sort() == trained.sort();
-        if pool.iter().filter(alike).count() < MEMBERS {
+        if pool.iter().filter(alike).count() < MEMBERS && !stop.was_asked() {
             pool.push(Entrant::new(trained, scored.member(data, runner.trainee.model())));
         }
     }
@@ -129,7 +141,7 @@ fn pool(
     for &mode in modes.iter().filter(|_| free) {
         let inputs = data.channels.len();
         let fits = |hidden| options.limits.allow(inputs, Layers::one(ELMAN, hidden), 0);
-        for (regression, model) in linear::linear(data, mode, fits) {
+        for (regression, model) in linear::linear(data, mode, fits, stop) {
             pool.push(Entrant::new(Ingredient::Linear(regression), scored.member(data, model)));
         }
     }

@@ -17,6 +17,7 @@ use crate::baseline::ridge::NormalEquations;
 use crate::data::season;
 use crate::model::{Model, SELF_TESTS};
 use crate::train::data::Data;
+use crate::train::stop::Stop;
 
 /// Lags tried.
 const LAGS: [usize; 4] = [20, 10, 5, 2];
@@ -76,11 +77,12 @@ impl Regression {
 }
 
 /// For each number of lags that `fits` as so many units: the regression with the penalty and e that
-/// do best on the validation part.
+/// do best on the validation part; fewer where `stop` is asked for.
 pub(super) fn linear(
     data: &Data<'_>,
     mode: Mode,
     fits: impl Fn(usize) -> bool,
+    stop: &Stop,
 ) -> Vec<(Regression, Model)> {
     let channels = data.channels.len();
     let rows = data.split.train.len();
@@ -108,7 +110,8 @@ pub(super) fn linear(
         let scored = models.map(|found| (data.validation_rmse(data.validate(&found.1)), found));
         scored.filter(|(rmse, _)| rmse.is_finite()).min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    lags.into_iter().filter_map(best).map(|(_, found)| found).collect()
+    let lags = lags.into_iter().take_while(|_| !stop.was_asked());
+    lags.filter_map(best).map(|(_, found)| found).collect()
 }
 
 /// The season of the target in the training part.

@@ -187,11 +187,10 @@ pub fn tune(
         flash: Requirements::of(&runner.trainee.model().header).flash,
     };
     let tried = runners.iter().map(tried).collect();
-    let finalists = if stop.was_asked() {
-        finalists::best_alone(&data, &runners).into_iter().collect()
-    } else {
-        finalists::finalists(&data, options, &runners, &draw.modes)
-    };
+    let mut finalists = finalists::finalists(&data, options, &runners, &draw.modes, stop);
+    if stop.was_asked() {
+        finalists = finalists::best_alone(&data, &runners).into_iter().collect();
+    }
     if finalists.is_empty() {
         bail!(
             "no network came to a finite validation error; allow more time, or look at rows {} to {} of '{}'",

@@ -285,6 +285,16 @@ fn what_fails_ends_with_1_says_where_and_leaves_nothing() {
 }
 
 #[test]
+fn a_form_of_the_kernels_that_is_none_is_told() {
+    let run = |form: &str| {
+        let mut rnn = Command::new(env!("CARGO_BIN_EXE_rnn"));
+        text(&rnn.arg("--version").env("RNN_KERNEL", form).output().unwrap().stderr).to_owned()
+    };
+    assert_eq!((run("portable"), run("avx2")), (String::new(), String::new()));
+    assert!(run("avx1024").contains("RNN_KERNEL=avx1024 names no form; there are portable, avx2"));
+}
+
+#[test]
 fn damaged_models_are_errors() {
     let folder = trained();
     let path = folder.path();
