@@ -1,14 +1,18 @@
 //! One sample in, one prediction out: nanoseconds per step on the host, of the function that the chip
-//! runs, beside the same network in nalgebra's products and the system's tanh.
+//! runs; Elman cells beside the same network in nalgebra's products and the system's tanh.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use benches::uniform;
-use criterion::Criterion;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
 use nalgebra::{SVector, Vector1};
+use rnn_core::cell::Cell;
 use rnn_core::elman::Elman;
 use rnn_core::forecast::Forecaster;
+use rnn_core::gru::Gru;
+use rnn_core::lstm::Lstm;
 use rnn_core::network::{ElmanNetwork, Network};
 use rnn_core::scaling::{Channel, Mode};
 use rnn_core::stream::Predictor;
@@ -23,7 +27,23 @@ fn main() {
         .configure_from_args();
     streaming::<8>(&mut criterion);
     streaming::<32>(&mut criterion);
+    let mut group = criterion.benchmark_group("step, 1 channel, 32 hidden units, f32");
+    step::<Gru<f32, 1, 32>, 32>(&mut group, "GRU");
+    step::<Lstm<f32, 1, 32>, 32>(&mut group, "LSTM");
+    group.finish();
     criterion.final_summary();
+}
+
+/// A step of a cell with a linear readout.
+fn step<C: Cell<f32, 1, H>, const H: usize>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
+    let network = Network::<f32, C, 1, H, 1>::random(1);
+    let model = Forecaster { network, channels: [Channel::IDENTITY], mode: Mode::Raw };
+    let samples = uniform(2, 1.0, SAMPLES);
+    let mut sample = samples.iter().cycle().copied();
+    group.bench_function(name, |bencher| {
+        let mut predictor = Predictor::<C, 1, H, 0>::new(black_box(&model));
+        bencher.iter(|| predictor.step(&[sample.next().unwrap_or_default()]));
+    });
 }
 
 fn streaming<const H: usize>(criterion: &mut Criterion) {
@@ -39,12 +59,9 @@ fn streaming<const H: usize>(criterion: &mut Criterion) {
     }
 
     let mut group = criterion.benchmark_group(format!("step, 1 channel, {H} hidden units, f32"));
+    step::<Elman<f32, 1, H>, H>(&mut group, "Elman");
     let mut sample = samples.iter().cycle().copied();
-    group.bench_function("rnn-core", |bencher| {
-        let mut predictor = Predictor::<Elman<f32, 1, H>, 1, H, 0>::new(black_box(&model));
-        bencher.iter(|| predictor.step(&[sample.next().unwrap_or_default()]));
-    });
-    group.bench_function("nalgebra", |bencher| {
+    group.bench_function("Elman, nalgebra", |bencher| {
         let (network, mut h) = (black_box(&network), SVector::zeros());
         bencher.iter(|| peer_step(network, sample.next().unwrap_or_default(), &mut h));
     });
