@@ -10,6 +10,7 @@ use rnn_core::link::{
 };
 use rnn_core::watch::Verdict;
 use serde::Serialize;
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ const GREETINGS: u32 = 5;
 pub struct Session<L> {
     line: L,
     decoder: Decoder,
+    /// Bytes that have come and were not yet looked at: behind an answer there may be the start of another.
+    heard: VecDeque<u8>,
     sequence: u16,
     damaged: u32,
     answer_within: Duration,
@@ -196,6 +199,7 @@ impl<L: Read + Write> Session<L> {
         let mut session = Self {
             line,
             decoder: Decoder::new(),
+            heard: VecDeque::new(),
             sequence: 0,
             damaged: 0,
             answer_within,
@@ -358,7 +362,7 @@ impl<L: Read + Write> Session<L> {
         let deadline = Instant::now() + within;
         let mut buffer = [0; MAX_FRAME];
         while Instant::now() < deadline {
-            for &byte in received(&mut self.line, &mut buffer)? {
+            while let Some(byte) = self.heard.pop_front() {
                 match self.decoder.push(byte) {
                     // Answers to earlier questions come late; they have been repeated since.
                     Some(Ok(frame)) if frame.sequence == self.sequence => {
@@ -371,6 +375,7 @@ impl<L: Read + Write> Session<L> {
                     Some(Err(_)) => self.damaged += 1,
                 }
             }
+            self.heard.extend(received(&mut self.line, &mut buffer)?);
         }
         Ok(None)
     }

@@ -27,6 +27,8 @@ struct Fake {
     answered: usize,
     /// Nothing more is heard of it.
     gone: bool,
+    /// Bytes that are read at once, at most.
+    piece: usize,
 }
 
 impl Fake {
@@ -43,6 +45,7 @@ impl Fake {
             fault,
             answered: 0,
             gone: false,
+            piece: usize::MAX,
         }
     }
 }
@@ -126,7 +129,8 @@ impl Read for Fake {
         if self.answers.is_empty() {
             return Err(ErrorKind::TimedOut.into());
         }
-        self.answers.read(buffer)
+        let count = buffer.len().min(self.piece);
+        self.answers.read(&mut buffer[..count])
     }
 }
 
@@ -197,6 +201,19 @@ fn lost_damaged_and_doubled_answers_cost_no_sample() {
     assert_eq!((comparison.steps, comparison.differing_bits), (300, 0));
     assert_eq!(stats.steps, 300);
     assert!(damaged > 0);
+}
+
+#[test]
+fn what_comes_behind_an_answer_is_not_lost() {
+    // Every answer comes twice, as those to a repeated greeting do, the second one cut anywhere.
+    for piece in 1..100 {
+        let line = Fake { piece, ..Fake::new(|_, wire| wire.extend(wire.clone())) };
+        let mut session = Session::open_within(line, Duration::from_millis(20)).unwrap();
+        for value in [1.0, 2.0, 3.0] {
+            session.step(&Sent::timeless(&[value])).unwrap();
+        }
+        assert_eq!((session.stats().unwrap().steps, session.quit().unwrap()), (3, 0), "{piece}");
+    }
 }
 
 /// What the comparison says when the host sees the second of two samples so.
